@@ -1,0 +1,125 @@
+// A live sandbox on this machine: create it once, run commands in it, copy files, stop it.
+//
+//   Jailer    a connection to a faber-jailer: one that this process starts, or a running one
+//   Jail      the sandbox; lives as long as its lease, which is the connection: when the last holder
+//             of it is gone, however it died, the jailer kills everything in the Jail
+//   Exec      one command in it, with its own cgroup leaf and Outcome
+//
+// Blocking calls; a Jail may be used from several threads at once, an Exec from one. No guest code
+// ever runs in this process, and nothing here needs privilege except that the jailer it starts has
+// the rights of the caller.
+//
+// Errors carry a stable `reason`: isolation_unavailable, cgroup_unavailable, level_not_built,
+// bind_refused, workspace_refused, rootfs_refused, spec_invalid, jailer_unreachable, jailer_refused,
+// jail_gone. Spec: isolation engine, sections 2 to 6 and 13.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fabro/base/result.h"
+#include "fabro/linux/unique_fd.h"
+#include "fabro/model/outcome.h"
+#include "fabro/model/sandbox.h"
+
+namespace fabro::jail {
+
+class Jailer {
+ public:
+  struct Options {
+    // Only a jailer that already listens ($XDG_RUNTIME_DIR/faber/, root: /run/faber/), only a child
+    // of ours, or the first that works.
+    enum class Mode { kRunningOrChild, kRunning, kChild };
+    Mode mode = Mode::kRunningOrChild;
+    std::string program;  // Path of faber-jailer; empty: beside this program, else in PATH.
+  };
+
+  // A child is started from the calling thread, which must be one that lives as long as the Jail
+  // (its end would end the jailer: prctl(2), PR_SET_PDEATHSIG). Sends and checks the version.
+  static Result<Jailer> Open(const Options& options);
+
+  // Takes over a connection that another process handed on (Jail::ReleaseLease).
+  static Jailer Adopt(UniqueFd connection) { return Jailer(std::move(connection)); }
+
+  bool is_child() const { return is_child_; }
+
+ private:
+  friend class Jail;
+  explicit Jailer(UniqueFd connection) : connection_(std::move(connection)) {}
+  UniqueFd connection_;
+  bool is_child_ = false;
+};
+
+// The guest's ends of its standard streams. A pipe or /dev/null; the jailer refuses anything else.
+// With ExecSpec::tty they stay empty and the Exec gives the terminal's other side.
+struct GuestStdio {
+  UniqueFd in;
+  UniqueFd out;
+  UniqueFd err;
+};
+
+class Exec {
+ public:
+  Exec(Exec&&) noexcept;
+  Exec& operator=(Exec&&) noexcept;
+  ~Exec();  // A running command is cancelled and not waited for.
+
+  // Readable when Poll() would give the Outcome. Valid while *this lives.
+  int fd() const;
+  // The master side of the sandbox's pty; empty without ExecSpec::tty.
+  UniqueFd TakeTerminal();
+
+  // To the leader's process group.
+  Status Signal(int signal);
+  // Ends it: SIGTERM to the group, `grace`, then everything in its leaf is killed. `fate` is what
+  // the Outcome will say unless something stronger happened first (kCancelled, kOutputLimit, kTimedOut).
+  Status Terminate(model::Fate fate, std::chrono::milliseconds grace);
+
+  // The Outcome when there is one, without blocking.
+  Result<std::optional<model::Outcome>> Poll();
+  // Blocks for it. A jailer or init that died gives kInfrastructureFailure, never success.
+  Result<model::Outcome> Wait();
+
+ private:
+  friend class Jail;
+  struct State;
+  explicit Exec(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class Jail {
+ public:
+  // Uses the connection up: one Jail a connection.
+  static Result<Jail> Create(Jailer jailer, const model::SandboxSpec& spec);
+  // The Jail behind a connection that was handed on while it lived.
+  static Result<Jail> Reattach(Jailer jailer);
+
+  Jail(Jail&&) noexcept;
+  Jail& operator=(Jail&&) noexcept;
+  ~Jail();  // Stops it; use Stop() to hear about trouble.
+
+  const model::SandboxInfo& info() const;
+
+  // Starts a command. Returns when the jailer has accepted it; that it could not be executed is an
+  // Outcome (kNotExecuted), not an Error.
+  Result<Exec> Start(const model::ExecSpec& spec, GuestStdio stdio);
+
+  // Starts our file helper in the Jail, as the task's user under the same limits and filter:
+  // `request` and `reply` are pipes, see jail/files.h.
+  Result<Exec> StartFileHelper(GuestStdio stdio);
+
+  // Kills everything, waits until nothing is left (bounded: 5 s), gives the ids and groups back.
+  Status Stop();
+
+  // Gives the lease away: the Jail lives on as long as somebody holds the returned connection.
+  UniqueFd ReleaseLease();
+
+ private:
+  struct State;
+  explicit Jail(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fabro::jail

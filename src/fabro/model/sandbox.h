@@ -1,0 +1,102 @@
+// What is wanted of a sandbox and of a command in it. Plain values, no operating system: they are
+// made by pure functions, compared, printed as JSON (codec) and sent to the jailer after planning.
+//
+// Words and units follow the isolation engine's specification, sections 2 to 6.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fabro/base/byte_size.h"
+#include "fabro/base/duration.h"
+#include "fabro/base/id.h"
+
+namespace fabro::model {
+
+enum class Level { kLow, kMedium, kHigh };
+enum class NetworkMode { kNone, kLoopback };
+enum class Launch { kStrict, kSealed };
+enum class WorkspaceKind { kMemory, kDisk };
+
+// "medium" and so on; nullopt for an unknown word.
+std::string_view ToString(Level level);
+std::string_view ToString(NetworkMode mode);
+std::string_view ToString(Launch launch);
+std::string_view ToString(WorkspaceKind kind);
+std::optional<Level> ParseLevel(std::string_view word);
+std::optional<NetworkMode> ParseNetworkMode(std::string_view word);
+std::optional<WorkspaceKind> ParseWorkspaceKind(std::string_view word);
+
+// What an Exec, or the whole sandbox, may use. Unset means: no limit of ours.
+struct Limits {
+  std::optional<ByteSize> memory;            // Hard, no swap.
+  std::optional<std::uint32_t> pids;         // Tasks, threads included.
+  std::optional<std::uint32_t> cpu_millis;   // Bandwidth: 1000 is one core.
+  std::optional<Nanos> cpu_time;             // Summed over all processes of the Exec.
+  std::optional<Nanos> wall_time;            // From just before execve.
+  std::optional<std::uint32_t> open_files;   // RLIMIT_NOFILE, per process.
+  std::optional<ByteSize> output;            // Per stream, counted by the relay.
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+// The defaults of `faber run` and of the service (isolation 1.1); fabro's environments start from
+// an empty Limits instead.
+Limits DefaultLimits();
+
+struct Bind {
+  HostPath source;
+  GuestPath target;
+  bool writable = false;
+  friend bool operator==(const Bind&, const Bind&) = default;
+};
+
+// Where the read-only root comes from: chosen directories of this machine, or one unpacked tree.
+struct RootSource {
+  enum class Kind { kHostDirs, kDir };
+  Kind kind = Kind::kHostDirs;
+  HostPath dir;  // kDir only.
+  friend bool operator==(const RootSource&, const RootSource&) = default;
+};
+
+// The writable tree. Memory: one tmpfs, gone with the Jail. Disk: `dir` of this machine, id-mapped,
+// which stays. Besides the workspace itself it carries /tmp, /var/tmp and the home directory.
+struct Workspace {
+  WorkspaceKind kind = WorkspaceKind::kMemory;
+  HostPath dir;                  // kDisk only; must exist and belong to the caller.
+  std::optional<ByteSize> size;  // Unset, memory: min(100 MiB, half of the memory limit).
+  GuestPath target{"/work"};     // Where the guest sees it.
+  friend bool operator==(const Workspace&, const Workspace&) = default;
+};
+
+struct SandboxSpec {
+  Level level = Level::kMedium;
+  std::optional<NetworkMode> network;  // Unset: none at high, loopback below.
+  std::optional<Launch> launch;        // Unset: sealed with network none, else strict.
+  bool fresh = false;                  // Shares nothing with earlier Jails.
+  bool tty = false;                    // Execs may ask for a terminal: a devpts of its own.
+  RootSource root;
+  std::vector<Bind> binds;
+  Workspace workspace;
+  Limits limits;                       // Of the whole sandbox.
+  std::string hostname = "sandbox";
+  GuestPath home{"/home/agent"};
+  std::vector<std::string> degrade;    // Layers that may be missing; each result says which were.
+  friend bool operator==(const SandboxSpec&, const SandboxSpec&) = default;
+};
+
+struct ExecSpec {
+  std::vector<std::string> argv;  // argv[0] is looked up in PATH inside the root.
+  std::vector<std::string> env;   // "NAME=value", the whole environment.
+  GuestPath cwd;                  // Empty: the workspace.
+  Limits limits;                  // Of this Exec's leaf.
+  bool tty = false;
+  // After the leader ended: false kills what it left behind; true lets it live on in the sandbox.
+  bool keep_background = false;
+  friend bool operator==(const ExecSpec&, const ExecSpec&) = default;
+};
+
+}  // namespace fabro::model
