@@ -4,7 +4,9 @@
 //
 // Blocking calls. Every call on a Sandbox may be made from several threads at once (parallel
 // branches), except Initialize and Cleanup. Errors carry a `reason`; what a provider cannot do is
-// kUnimplemented with reason capability_missing and a message that names the capability.
+// kUnimplemented with reason capability_missing and a message that names the capability; reasons of
+// files are those of jail/files.h (file_not_found, file_is_directory, path_invalid, …) everywhere.
+// Before Initialize: kFailedPrecondition, not_initialized.
 // Spec: sandboxes, sections 2 to 6.
 #pragma once
 
@@ -16,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fabro/base/duration.h"
@@ -61,6 +64,13 @@ struct GrepOptions {
   std::optional<std::size_t> max_results;
 };
 
+// Something the user should know, which stops nothing: "dirty_not_included", "local_no_isolation".
+struct Notice {
+  std::string code;
+  std::string message;
+  friend bool operator==(const Notice&, const Notice&) = default;
+};
+
 // What `info` says and the reconnect record keeps.
 struct SandboxInfo {
   std::string provider;           // "local", "namespace", "fake".
@@ -68,11 +78,22 @@ struct SandboxInfo {
   std::string working_directory;  // Inside.
   std::string reconnect;          // One command for a person, or empty.
   std::vector<std::pair<std::string, std::string>> details;  // level, rootfs, network, shared, …
+  std::vector<Notice> notices;    // Found while initializing.
 };
 
 struct NetworkPolicy {
   std::string mode;  // "host", "block", …
   std::string enforced_by;
+};
+
+// What a provider must know of the run beside its environment.
+struct SandboxContext {
+  std::string run_id;          // ULID.
+  std::string storage;         // Of this machine: the storage directory, absolute.
+  std::string host_directory;  // Of this machine: where the run was started, absolute.
+  std::string working_dir;     // run.working_dir; empty: the provider's own default.
+  bool in_place = false;       // --in-place: work in host_directory itself.
+  std::string jailer;          // Path of faber-jailer; empty: as jail::Jailer::Open finds it.
 };
 
 class Sandbox {
