@@ -4,7 +4,7 @@
 
 // fontconfig and pango keep caches to the end of the process, on purpose.
 extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
-  return "leak:libfontconfig\nleak:libpango\nleak:libcairo\nleak:libglib\n";
+  return "leak:libgvc\nleak:libfontconfig\nleak:libpango\nleak:libcairo\nleak:libglib\n";
 }
 
 namespace fabro::workflow {

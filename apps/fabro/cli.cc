@@ -1,0 +1,175 @@
+// The command line of `fabro`. The only unit that sees CLI11, which is slow to compile.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "options.h"
+
+namespace fabro::cli {
+namespace {
+
+// Registers a command whose options are a T; choosing it puts the T into `chosen`.
+template <typename T>
+std::pair<CLI::App*, T*> Add(CLI::App& app, Command& chosen, const std::string& name,
+                             const std::string& what) {
+  auto options = std::make_shared<T>();
+  CLI::App* command = app.add_subcommand(name, what);
+  command->callback([&chosen, options] { chosen = *options; });
+  return {command, options.get()};
+}
+
+void AddRun(CLI::App& app, Command& chosen) {
+  const auto [command, run] =
+      Add<RunOptions>(app, chosen, "run", "Run a workflow: create it, start it, follow it to its end");
+  command->add_option("workflow", run->workflow, "Workflow file (.fabro, .dot, .toml) or name")
+      ->required();
+  CLI::Option* goal = command->add_option("--goal", run->goal, "What the run should achieve");
+  command->add_option("--goal-file", run->goal_file, "File with the goal")->excludes(goal);
+  command->add_option("-I,--input", run->inputs, "Template input NAME=VALUE; repeatable");
+  CLI::Option* environment =
+      command->add_option("--environment", run->environment, "Where commands run: namespace, local");
+  command->add_option("--sandbox", run->environment, "The built-in environment of a provider")
+      ->excludes(environment);
+  command->add_option("--label", run->labels, "Label KEY=VALUE of the run; repeatable");
+  command->add_option("--print", run->print, "Print a step as JSON and stop")
+      ->check(CLI::IsMember({"request", "settings", "environment"}));
+  command->add_flag("-d,--detach", run->detach, "Print the run id and return");
+  command->add_flag("--dry-run", run->dry_run, "Walk the graph without executing anything");
+  command->add_flag("--in-place", run->in_place, "Bind the directory itself; no git checkpoints");
+  command->add_flag("--preserve-sandbox", run->preserve_sandbox, "Keep the sandbox after the run");
+  command->add_flag("--trust", run->trust, "This run may start what the repository names on the host");
+  command->footer(
+      "Examples:\n  fabro run workflow.fabro --environment namespace\n"
+      "  fabro run build -I target=all -d");
+}
+
+void AddFollowing(CLI::App& app, Command& chosen) {
+  const auto [attach, attached] = Add<AttachOptions>(app, chosen, "attach", "Follow a run to its end");
+  attach->add_option("run", attached->run, "Run id, unique prefix, or workflow name")->required();
+  const auto [resume, resumed] =
+      Add<ResumeOptions>(app, chosen, "resume", "Go on with a run whose worker is gone");
+  resume->add_option("run", resumed->run, "Run id, unique prefix, or workflow name")->required();
+  resume->add_flag("-d,--detach", resumed->detach, "Print the run id and return");
+  const auto [cancel, cancelled] = Add<CancelOptions>(app, chosen, "cancel", "Cancel a run");
+  cancel->add_option("run", cancelled->run, "Run id, unique prefix, or workflow name")->required();
+  const auto [wait, waited] =
+      Add<WaitOptions>(app, chosen, "wait", "Wait for a run; exits with its outcome");
+  wait->add_option("run", waited->run, "Run id, unique prefix, or workflow name")->required();
+  wait->add_option("--timeout", waited->timeout_seconds, "Give up after SECONDS, exit 124");
+  wait->add_option("--interval", waited->interval_ms, "Look every MILLISECONDS")
+      ->capture_default_str()
+      ->check(CLI::Range(10, 3600000));
+}
+
+void AddWorkflow(CLI::App& app, Command& chosen) {
+  const auto [validate, checked] =
+      Add<ValidateOptions>(app, chosen, "validate", "Check a workflow and print every diagnostic");
+  validate->add_option("workflow", checked->workflow, "Workflow file or name")->required();
+  validate->add_option("-I,--input", checked->inputs, "Template input NAME=VALUE; repeatable");
+  const auto [graph, drawn] = Add<GraphOptions>(app, chosen, "graph", "Draw a workflow");
+  graph->add_option("workflow", drawn->workflow, "Workflow file or name")->required();
+  graph->add_option("-d,--direction", drawn->direction, "lr (left to right) or tb (top to bottom)")
+      ->check(CLI::IsMember({"lr", "tb"}));
+  graph->add_option("--format", drawn->format, "svg, or dot (canonical, for Graphviz)")
+      ->check(CLI::IsMember({"svg", "dot"}))
+      ->capture_default_str();
+  graph->add_option("-o,--output", drawn->output, "File; default: stdout");
+}
+
+void AddLooking(CLI::App& app, Command& chosen) {
+  const auto [ps, listed] = Add<PsOptions>(app, chosen, "ps", "List runs");
+  ps->add_flag("-a,--all", listed->all, "Ended runs too");
+  ps->add_flag("-q", listed->ids_only, "Ids only");
+  ps->add_option("--workflow", listed->workflow, "Of this workflow");
+  ps->add_option("--label", listed->label, "With this label, KEY or KEY=VALUE");
+  const auto [logs, followed] = Add<LogsOptions>(app, chosen, "logs", "Print the events of a run");
+  logs->add_option("run", followed->run, "Run id, unique prefix, or workflow name")->required();
+  logs->add_flag("-f,--follow", followed->follow, "Go on until the run ends");
+  logs->add_flag("-p,--pretty", followed->pretty, "Lines for people instead of JSON Lines");
+  logs->add_option("--since", followed->since, "A time (RFC 3339) or a span back (10m)");
+  logs->add_option("-n,--tail", followed->tail, "Only the last N");
+  const auto [inspect, shown] =
+      Add<InspectOptions>(app, chosen, "inspect", "Print the state of a run as JSON");
+  inspect->add_option("run", shown->run, "Run id, unique prefix, or workflow name")->required();
+  const auto [rm, removed] = Add<RmOptions>(app, chosen, "rm", "Remove runs and what they keep");
+  rm->add_option("runs", removed->runs, "Run ids or unique prefixes")->required();
+  rm->add_flag("-f,--force", removed->force, "Cancel and remove active runs too");
+  CLI::App* artifact = app.add_subcommand("artifact", "What a run left: list, cp");
+  artifact->require_subcommand(1);
+  const auto [list, artifacts] = Add<ArtifactListOptions>(*artifact, chosen, "list", "List artefacts");
+  list->add_option("run", artifacts->run, "Run id, unique prefix, or workflow name")->required();
+  list->add_option("--node", artifacts->node, "Of this node");
+  const auto [copy, copied] = Add<ArtifactCopyOptions>(*artifact, chosen, "cp", "Copy artefacts out");
+  copy->add_option("source", copied->source, "RUN, RUN:path, or RUN:result")->required();
+  copy->add_option("destination", copied->destination, "Directory")->capture_default_str();
+  copy->add_option("--node", copied->node, "Of this node");
+  copy->add_flag("--tree", copied->tree, "Keep the folders");
+}
+
+void AddRest(CLI::App& app, Command& chosen) {
+  (void)Add<VersionOptions>(app, chosen, "version", "Print the version");
+  const auto [completion, completed] =
+      Add<CompletionOptions>(app, chosen, "completion", "Print a completion script");
+  completion->add_option("shell", completed->shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  const auto [worker, run] = Add<WorkerOptions>(app, chosen, "__worker", "Not for people");
+  worker->group("");  // Hidden.
+  worker->add_option("run_directory", run->run_directory)->required();
+}
+
+void Describe(CLI::App& app, GlobalOptions& global, Command& chosen) {
+  app.require_subcommand(1);
+  app.fallthrough();  // Global options may stand behind the command.
+  app.set_version_flag("-V,--version", "fabro " FABRO_VERSION);
+  app.add_flag("--json", global.json, "Machine-readable output (JSON or JSON Lines)");
+  app.add_flag("--debug", global.debug, "Everything, with causes");
+  app.add_flag("--quiet", global.quiet, "Results only");
+  app.add_flag("-v,--verbose", global.verbose, "More output");
+  app.add_option("--storage-dir", global.storage_dir, "State; default ~/.fabro/storage");
+  AddRun(app, chosen);
+  AddFollowing(app, chosen);
+  AddWorkflow(app, chosen);
+  AddLooking(app, chosen);
+  AddRest(app, chosen);
+}
+
+void CollectWords(const CLI::App& app, const std::string& prefix, std::vector<std::string>& lines) {
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_group().empty()) continue;
+    std::string line = prefix + command->get_name();
+    const std::string name = line;
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& word : option->get_lnames()) line += " --" + word;
+    }
+    lines.push_back(line);
+    CollectWords(*command, name + " ", lines);
+  }
+}
+
+}  // namespace
+
+std::variant<CommandLine, int> ParseCommandLine(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app("Runs workflows: graphs whose stages run in sandboxes.", "fabro");
+  Describe(app, line.global, line.command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stopped) {
+    constexpr int kUsage = 2;
+    return app.exit(stopped, std::cout, std::cerr) == 0 ? 0 : kUsage;
+  }
+  return line;
+}
+
+std::vector<std::string> CommandWords() {
+  GlobalOptions global;
+  Command chosen;
+  CLI::App app("", "fabro");
+  Describe(app, global, chosen);
+  std::vector<std::string> lines;
+  CollectWords(app, "", lines);
+  return lines;
+}
+
+}  // namespace fabro::cli

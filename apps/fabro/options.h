@@ -1,0 +1,132 @@
+// What the command line of `fabro` says, as plain values: cli.cc fills them, commands/ act on them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace fabro::cli {
+
+// Before and after every command.
+struct GlobalOptions {
+  bool json = false;
+  bool debug = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::string storage_dir;  // Empty: FABRO_STORAGE_DIR, else ~/.fabro/storage.
+};
+
+struct RunOptions {
+  std::string workflow;
+  std::optional<std::string> goal;
+  std::string goal_file;
+  std::vector<std::string> inputs;  // "name=value"
+  std::string environment;          // Empty: what the configuration says.
+  std::vector<std::string> labels;  // "key=value"
+  std::string print;                // A step: request, settings, environment.
+  bool detach = false;
+  bool dry_run = false;
+  bool in_place = false;
+  bool preserve_sandbox = false;
+  bool trust = false;
+};
+
+struct AttachOptions {
+  std::string run;
+};
+
+struct ResumeOptions {
+  std::string run;
+  bool detach = false;
+};
+
+struct ValidateOptions {
+  std::string workflow;
+  std::vector<std::string> inputs;
+};
+
+struct GraphOptions {
+  std::string workflow;
+  std::string direction;  // "lr", "tb" or empty.
+  std::string format = "svg";
+  std::string output;  // Empty or "-": stdout.
+};
+
+struct PsOptions {
+  bool all = false;
+  bool ids_only = false;
+  std::string workflow;
+  std::string label;
+};
+
+struct LogsOptions {
+  std::string run;
+  bool follow = false;
+  bool pretty = false;
+  std::string since;
+  std::optional<std::uint64_t> tail;
+};
+
+struct InspectOptions {
+  std::string run;
+};
+
+struct CancelOptions {
+  std::string run;
+};
+
+struct WaitOptions {
+  std::string run;
+  std::optional<std::uint64_t> timeout_seconds;
+  std::uint64_t interval_ms = 1000;
+};
+
+struct RmOptions {
+  std::vector<std::string> runs;
+  bool force = false;
+};
+
+struct ArtifactListOptions {
+  std::string run;
+  std::string node;
+};
+
+struct ArtifactCopyOptions {
+  std::string source;  // RUN, RUN:path or RUN:result
+  std::string destination = ".";
+  std::string node;
+  bool tree = false;
+};
+
+struct VersionOptions {};
+
+struct CompletionOptions {
+  std::string shell;
+};
+
+// The worker of one run: `fabro` re-executed; not for people.
+struct WorkerOptions {
+  std::string run_directory;
+};
+
+using Command =
+    std::variant<std::monostate, RunOptions, AttachOptions, ResumeOptions, ValidateOptions,
+                 GraphOptions, PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions,
+                 RmOptions, ArtifactListOptions, ArtifactCopyOptions, VersionOptions,
+                 CompletionOptions, WorkerOptions>;
+
+struct CommandLine {
+  GlobalOptions global;
+  Command command;
+};
+
+// The command line's own outcome: something to do, or an exit code after help or a usage error has
+// been printed (0 or 2).
+std::variant<CommandLine, int> ParseCommandLine(int argc, char** argv);
+
+// The words after `fabro` with their options, for completion scripts: "run --goal --input …" a line.
+std::vector<std::string> CommandWords();
+
+}  // namespace fabro::cli
