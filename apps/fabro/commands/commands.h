@@ -1,0 +1,26 @@
+// One function a command: options in, exit code out.
+#pragma once
+
+#include "../console.h"
+#include "../options.h"
+
+namespace fabro::cli {
+
+int Run(const RunOptions& options, const GlobalOptions& global, Console& console);
+int Run(const AttachOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ResumeOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ValidateOptions& options, const GlobalOptions& global, Console& console);
+int Run(const GraphOptions& options, const GlobalOptions& global, Console& console);
+int Run(const PsOptions& options, const GlobalOptions& global, Console& console);
+int Run(const LogsOptions& options, const GlobalOptions& global, Console& console);
+int Run(const InspectOptions& options, const GlobalOptions& global, Console& console);
+int Run(const CancelOptions& options, const GlobalOptions& global, Console& console);
+int Run(const WaitOptions& options, const GlobalOptions& global, Console& console);
+int Run(const RmOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ArtifactListOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ArtifactCopyOptions& options, const GlobalOptions& global, Console& console);
+int Run(const VersionOptions& options, const GlobalOptions& global, Console& console);
+int Run(const CompletionOptions& options, const GlobalOptions& global, Console& console);
+int Run(const WorkerOptions& options, const GlobalOptions& global, Console& console);
+
+}  // namespace fabro::cli
