@@ -1,0 +1,171 @@
+// The filter compiler. Every number from 0 up gets a leaf (a return, or a block that tests
+// arguments); neighbours with equal leaves are one range, and a balanced binary tree over the
+// ranges finds the leaf. A tree and not a chain, because loading a filter makes the kernel walk it
+// once for every number.
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstddef>
+#include <span>
+
+#include "fabro/linux/seccomp/seccomp.h"
+#include "fabro/linux/seccomp/table.h"
+
+namespace fabro::seccomp {
+namespace {
+
+using Block = std::vector<sock_filter>;
+
+constexpr std::size_t kMaxJump = 255;  // Conditional jumps hold their distance in one byte.
+
+static_assert(std::endian::native == std::endian::little,
+              "the low half of an argument is its first word");
+
+sock_filter Insn(std::uint16_t code, std::uint32_t k, std::size_t jt = 0, std::size_t jf = 0) {
+  return {code, static_cast<std::uint8_t>(jt), static_cast<std::uint8_t>(jf), k};
+}
+
+sock_filter Load(std::size_t offset) {
+  return Insn(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+}
+
+sock_filter Return(const Verdict& verdict, Report report) {
+  std::uint32_t action = SECCOMP_RET_ALLOW;
+  const std::uint32_t fail =
+      SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(verdict.sys_errno) & SECCOMP_RET_DATA);
+  switch (verdict.kind) {
+    case Verdict::Kind::kAllow:
+      break;
+    case Verdict::Kind::kSoft:
+      action = fail;
+      break;
+    case Verdict::Kind::kReported:
+      action = report == Report::kNotify ? SECCOMP_RET_USER_NOTIF : fail;
+      break;
+    case Verdict::Kind::kKill:
+      action = report == Report::kNotify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_KILL_PROCESS;
+      break;
+  }
+  return Insn(BPF_RET | BPF_K, action);
+}
+
+// Falls through when the condition holds and jumps `skip` instructions beyond its end when not.
+void AppendCondition(const Condition& condition, std::size_t skip, Block& out) {
+  out.push_back(Load(offsetof(seccomp_data, args) + 8U * condition.arg));
+  if (condition.mask != 0xFFFFFFFF) {
+    out.push_back(Insn(BPF_ALU | BPF_AND | BPF_K, condition.mask));
+  }
+  for (std::size_t i = 0; i < condition.values.size(); ++i) {
+    const std::size_t left = condition.values.size() - 1 - i;
+    out.push_back(
+        Insn(BPF_JMP | BPF_JEQ | BPF_K, condition.values[i].number, left, left == 0 ? skip : 0));
+  }
+}
+
+std::size_t LengthOf(const Condition& condition) {
+  return 1U + (condition.mask != 0xFFFFFFFF ? 1U : 0U) + condition.values.size();
+}
+
+void AppendClause(const Clause& clause, Report report, Block& out) {
+  std::size_t skip = 1;  // The return.
+  for (const Condition& condition : clause.conditions) skip += LengthOf(condition);
+  for (const Condition& condition : clause.conditions) {
+    skip -= LengthOf(condition);
+    AppendCondition(condition, skip, out);
+  }
+  out.push_back(Return(clause.verdict, report));
+}
+
+Block CompileRule(const Rule& rule, const FilterOptions& options) {
+  Block out;
+  for (const Clause& clause : rule.clauses) {
+    if (!Holds(clause.when, options)) continue;
+    AppendClause(clause, options.report, out);
+    if (clause.conditions.empty()) break;  // Nothing behind it can apply.
+  }
+  return out;
+}
+
+Block Leaf(const Syscall* call, const FilterOptions& options) {
+  if (call == nullptr) return {Return({Verdict::Kind::kSoft, ENOSYS}, options.report)};
+  const Class& entry = call->classes[static_cast<std::size_t>(options.level)];
+  if (entry.rule != nullptr) return CompileRule(*entry.rule, options);
+  return {Return(entry.verdict, options.report)};
+}
+
+bool Equal(const Block& a, const Block& b) {
+  return std::ranges::equal(a, b, [](const sock_filter& x, const sock_filter& y) {
+    return x.code == y.code && x.jt == y.jt && x.jf == y.jf && x.k == y.k;
+  });
+}
+
+// The numbers from `first` up to the next range; the last one has no end.
+struct Range {
+  std::uint32_t first;
+  Block code;
+};
+
+std::vector<Range> Ranges(const FilterOptions& options) {
+  std::vector<Range> ranges;
+  // One beyond the last name, for all that the table does not know.
+  const auto end = static_cast<std::uint32_t>(SyscallNumbers(options.arch).size());
+  for (std::uint32_t number = 0; number <= end; ++number) {
+    Block code = Leaf(FindSyscall(options.arch, number), options);
+    if (ranges.empty() || !Equal(ranges.back().code, code)) {
+      ranges.push_back({number, std::move(code)});
+    }
+  }
+  return ranges;
+}
+
+// The tree over some ranges, with the call number in the accumulator. All jumps go forward and stay
+// inside.
+Block Tree(std::span<const Range> ranges) {
+  if (ranges.size() == 1) return ranges.front().code;
+  const std::size_t middle = ranges.size() / 2;
+  const Block below = Tree(ranges.first(middle));
+  const Block above = Tree(ranges.subspan(middle));
+  Block out;
+  if (below.size() <= kMaxJump) {
+    out.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, below.size(), 0));
+  } else {
+    out.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, 0, 1));
+    out.push_back(Insn(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
+  }
+  out.insert(out.end(), below.begin(), below.end());
+  out.insert(out.end(), above.begin(), above.end());
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& options) {
+  if (options.level == Level::kLow) {
+    return Failure(Code::kUnimplemented, "security level low has no system call filter yet",
+                   "level_not_built", "use level medium or high");
+  }
+  if (options.level == Level::kHigh && options.allow_ptrace) {
+    return Failure(Code::kInvalidArgument, "level high never allows ptrace", "ptrace_refused",
+                   "use level medium, or leave out allow_ptrace");
+  }
+  const sock_filter foreign = Return({Verdict::Kind::kKill, 0}, options.report);
+  std::vector<sock_filter> out;
+  out.push_back(Load(offsetof(seccomp_data, arch)));
+  out.push_back(Insn(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(options.arch), 1, 0));
+  out.push_back(foreign);
+  out.push_back(Load(offsetof(seccomp_data, nr)));
+  if (options.arch == Arch::kX86_64) {
+    out.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, kX32Bit, 0, 1));
+    out.push_back(foreign);
+  }
+  const std::vector<Range> ranges = Ranges(options);
+  const std::vector<sock_filter> tree = Tree(ranges);
+  out.insert(out.end(), tree.begin(), tree.end());
+  if (out.size() > BPF_MAXINSNS) {
+    return Failure(Code::kInternal, "the filter has more than 4096 instructions",
+                   "filter_too_large");
+  }
+  return out;
+}
+
+}  // namespace fabro::seccomp

@@ -1,0 +1,144 @@
+// The compiled filters against the table: the program, run by the interpreter, gives for every
+// number and for arguments around every value of every rule what VerdictOf() says.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "fabro/linux/seccomp/bpf.h"
+#include "fabro/linux/seccomp/edges_test.h"
+#include "fabro/linux/seccomp/seccomp.h"
+#include "fabro/linux/seccomp/table.h"
+
+namespace fabro::seccomp {
+namespace {
+
+constexpr std::uint32_t kSomeArchitectures[] = {
+    AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, AUDIT_ARCH_RISCV64, 0};
+
+std::vector<FilterOptions> AllOptions() {
+  std::vector<FilterOptions> all;
+  for (const Level level : {Level::kMedium, Level::kHigh}) {
+    for (const Arch arch : {Arch::kX86_64, Arch::kAarch64}) {
+      for (const Sockets sockets : {Sockets::kNone, Sockets::kFamilies}) {
+        for (const Report report : {Report::kNotify, Report::kKill}) {
+          for (const bool flag : {false, true}) {
+            all.push_back({.level = level,
+                           .arch = arch,
+                           .sockets = sockets,
+                           .tty = flag,
+                           .allow_ptrace = flag && level == Level::kMedium,
+                           .report = report});
+          }
+        }
+      }
+    }
+  }
+  return all;
+}
+
+std::uint32_t ActionOf(const Verdict& verdict, Report report) {
+  const auto fail = SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(verdict.sys_errno);
+  switch (verdict.kind) {
+    case Verdict::Kind::kAllow:
+      return SECCOMP_RET_ALLOW;
+    case Verdict::Kind::kSoft:
+      return fail;
+    case Verdict::Kind::kReported:
+      return report == Report::kNotify ? SECCOMP_RET_USER_NOTIF : fail;
+    case Verdict::Kind::kKill:
+      return report == Report::kNotify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_KILL_PROCESS;
+  }
+  return 0;
+}
+
+TEST(CompileTest, EveryCallGetsTheTablesVerdict) {
+  for (const FilterOptions& options : AllOptions()) {
+    const auto program = CompileFilter(options).value();
+    ASSERT_TRUE(ValidateBpf(program).ok());
+    for (std::uint32_t number = 0; number < 1024; ++number) {
+      const Syscall* call = FindSyscall(options.arch, number);
+      const Rule* rule =
+          call == nullptr ? nullptr : call->classes[static_cast<std::size_t>(options.level)].rule;
+      for (const seccomp_data& data : EdgeCalls(options.arch, number, rule)) {
+        ASSERT_EQ(RunValidBpf(program, data), ActionOf(VerdictOf(options, data), options.report))
+            << LevelName(options.level) << ' ' << DescribeCall(data);
+      }
+    }
+  }
+}
+
+TEST(CompileTest, ForeignArchitecturesAndX32AreKilledWhateverTheNumber) {
+  for (const FilterOptions& options : AllOptions()) {
+    const auto program = CompileFilter(options).value();
+    const std::uint32_t kill = ActionOf({Verdict::Kind::kKill, 0}, options.report);
+    for (const std::uint32_t arch : kSomeArchitectures) {
+      for (const std::uint32_t number :
+           {0U, 20U, 39U, 59U, 0x40000000U, 0x40000027U, 0xFFFFFFFFU}) {
+        seccomp_data data{};
+        data.nr = static_cast<int>(number);
+        data.arch = arch;
+        const bool foreign = arch != static_cast<std::uint32_t>(options.arch) ||
+                             (options.arch == Arch::kX86_64 && number >= kX32Bit);
+        if (foreign) {
+          EXPECT_EQ(RunValidBpf(program, data), kill) << arch << ' ' << number;
+          EXPECT_EQ(VerdictOf(options, data).kind, Verdict::Kind::kKill);
+        }
+      }
+    }
+  }
+}
+
+TEST(CompileTest, IsDeterministicAndSmall) {
+  for (const FilterOptions& options : AllOptions()) {
+    const auto once = CompileFilter(options).value();
+    const auto again = CompileFilter(options).value();
+
+    ASSERT_EQ(once.size(), again.size());
+    EXPECT_EQ(std::memcmp(once.data(), again.data(), once.size() * sizeof once[0]), 0);
+    EXPECT_LE(once.size(), 1024U) << "the kernel's limit is 4096; a launch pays for each";
+  }
+}
+
+TEST(CompileTest, NoCallTakesMoreThanAFewCompares) {
+  for (const FilterOptions& options : AllOptions()) {
+    const auto program = CompileFilter(options).value();
+    // The tree's depth: how many instructions before the verdict of a call whose arguments do not
+    // matter.
+    for (const int number : {0, 1, 39, 202, 435, 1000}) {
+      std::size_t steps = 0;
+      for (std::size_t pc = 0; BPF_CLASS(program[pc].code) != BPF_RET; ++steps) {
+        const sock_filter& insn = program[pc];
+        const bool nr = pc > 2;
+        const std::uint32_t a =
+            nr ? static_cast<std::uint32_t>(number) : static_cast<std::uint32_t>(options.arch);
+        if (BPF_CLASS(insn.code) != BPF_JMP) {
+          ++pc;
+        } else if (BPF_OP(insn.code) == BPF_JA) {
+          pc += 1 + insn.k;
+        } else {
+          const bool taken = BPF_OP(insn.code) == BPF_JGE ? a >= insn.k : a == insn.k;
+          pc += 1U + (taken ? insn.jt : insn.jf);
+        }
+      }
+      EXPECT_LE(steps, 20U) << number;
+    }
+  }
+}
+
+TEST(CompileTest, LowIsRefusedAndNotReplaced) {
+  const auto result = CompileFilter({.level = Level::kLow});
+
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().reason, "level_not_built");
+  EXPECT_EQ(result.error().code, Code::kUnimplemented);
+}
+
+TEST(CompileTest, HighNeverAllowsPtrace) {
+  const auto result = CompileFilter({.level = Level::kHigh, .allow_ptrace = true});
+
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().reason, "ptrace_refused");
+}
+
+}  // namespace
+}  // namespace fabro::seccomp

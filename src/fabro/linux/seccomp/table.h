@@ -1,0 +1,71 @@
+// The generated form of syscalls.tsv and argument_rules.tsv. Everything is constant and lives for
+// ever.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "fabro/linux/seccomp/seccomp.h"
+
+namespace fabro::seccomp {
+
+struct Value {
+  std::uint32_t number;
+  std::string_view name;  // May be empty.
+};
+
+// (low 32 bits of args[arg] & mask) is one of `values`.
+struct Condition {
+  std::uint8_t arg;
+  std::uint32_t mask;
+  std::span<const Value> values;
+};
+
+// Applies where its option holds and all its conditions hold.
+struct Clause {
+  enum class When { kAlways, kSockets, kNoSockets, kPtrace, kTty };
+  When when;
+  Verdict verdict;
+  std::span<const Condition> conditions;
+  std::string_view text;
+};
+
+// The first clause that applies decides; the last one always applies.
+struct Rule {
+  std::string_view name;
+  std::string_view why;
+  std::span<const Clause> clauses;
+};
+
+struct Class {
+  Verdict verdict;
+  const Rule* rule;  // When not null, it decides, and not `verdict`.
+};
+
+struct Syscall {
+  std::string_view name;
+  int x86_64;   // -1: not there.
+  int aarch64;  // -1: not there.
+  std::string_view since;
+  bool setup;
+  std::array<Class, 3> classes;  // By Level.
+};
+
+// Ordered by name.
+std::span<const Syscall> SyscallTable();
+
+// Index into SyscallTable() by call number, -1 for a number without a name.
+std::span<const std::int16_t> SyscallNumbers(Arch arch);
+
+// The entry of a number, or null.
+const Syscall* FindSyscall(Arch arch, std::uint32_t number);
+
+// Whether a clause is part of a filter with these options.
+bool Holds(Clause::When when, const FilterOptions& options);
+
+// x32 calls are x86_64 calls with this bit set.
+inline constexpr std::uint32_t kX32Bit = 0x40000000;
+
+}  // namespace fabro::seccomp
