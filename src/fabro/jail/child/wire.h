@@ -56,7 +56,7 @@ enum class Type : std::uint16_t {
   // payload -> jailer, on the status socket
   kListener = 40,  // No body, fd: seccomp listener. The execve follows.
   // anyone -> jailer
-  kFailed = 50,  // Failed: the sender gives up this slot, Jail or Exec.
+  kFailed = 50,  // Failed: the sender gives up this slot, Jail or Exec, and ends.
 };
 
 struct Header {
@@ -87,7 +87,8 @@ struct Failed {
   char object[kPathMax] = {};  // Which mount, file or call; NUL-terminated.
 };
 
-// One step of building the read-only root, relative to the new root directory; in order.
+// One step of building the read-only root, relative to the new root directory; in order. No component
+// of a target may be a symlink. /proc is made by the zygote; kDevices makes pts and shm below its target.
 struct MountStep {
   enum Kind : std::uint16_t {
     kDirectory = 1,  // mkdir -p target, `mode`.
@@ -95,7 +96,8 @@ struct MountStep {
     kFile = 3,       // Empty or with content of `fd` (a memfd), `mode`.
     kMount = 4,      // move_mount(fd, target): a detached mount made by the jailer. The target exists.
     kTmpfs = 5,      // A tmpfs of `size` bytes at target, sealed read-only with the root.
-    kDevices = 6,    // /dev: null zero full random urandom tty as binds of fds fd..fd+5, and links.
+    kDevices = 6,    // /dev: null zero full random urandom tty are fds fd..fd+5, each a detached
+                     // mount of the host's node (open_tree(2) before the zygote's unshare); and links.
   };
   std::uint16_t kind = 0;
   std::int16_t fd = -1;  // Index into the message's descriptors.
@@ -114,6 +116,11 @@ struct BuildSlot {
   std::uint16_t mount_count = 0;       // MountSteps that follow.
 };
 
+// One writable tree carries all writable paths: directory `workspace` of it at workspace_target, `tmp`
+// at /tmp, `var-tmp` at /var/tmp, `home` at `home` (unless that is empty or the workspace's place).
+// All places exist in the root and none lies in another. kMemory: init makes the tree, a tmpfs, and
+// puts `shm` at /dev/shm. kDisk: the tree is the third descriptor, a detached mount (idmapped where it
+// can be) in which the four directories exist and belong to the task; /dev/shm is a tmpfs of its own.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
   std::uint8_t new_network = 1;   // 0: the slot's (sealed).
@@ -178,7 +185,7 @@ struct ExecForked {
 struct ExecEnded {
   std::uint32_t exec_id = 0;
   std::int32_t si_code = 0;    // CLD_EXITED, CLD_KILLED or CLD_DUMPED.
-  std::int32_t si_status = 0;  // Exit code or signal.
+  std::int32_t status = 0;     // waitid's si_status (a macro): exit code or signal.
   std::uint64_t user_ns = 0;   // rusage of the leader and the children that it waited for.
   std::uint64_t system_ns = 0;
 };
