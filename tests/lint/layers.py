@@ -5,6 +5,8 @@ import sys
 
 from common import finish, lines_of, root_of, sources
 
+# Interfaces that are rooms of their own: who implements one does not get the folder around it.
+ALONE = ("src/fabro/provider/provider.h", "src/fabro/workflow/checkpoint/checkpointer.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"fabro/([^"]+)"')
 
 
@@ -25,8 +27,8 @@ def table_of(root):
 
 def room_of(path):
     """The room of a path below src/fabro, or app:NAME, or None for tests (they may use anything)."""
-    if path == "src/fabro/provider/provider.h":
-        return "provider.h"
+    if path in ALONE:
+        return os.path.basename(path)
     parts = path.split("/")
     if parts[:2] == ["src", "fabro"] and len(parts) > 3:
         return parts[2]
