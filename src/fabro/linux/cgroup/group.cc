@@ -1,0 +1,193 @@
+#include "fabro/linux/cgroup/group.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <ctime>
+#include <limits>
+
+#include "fabro/base/check.h"
+#include "fabro/linux/file.h"
+
+namespace fabro::cgroup {
+namespace {
+
+constexpr char kProcs[] = "cgroup.procs";
+constexpr char kEvents[] = "cgroup.events";
+constexpr char kSubtreeControl[] = "cgroup.subtree_control";
+
+bool Passed(Deadline deadline) {
+  return deadline.has_value() && std::chrono::steady_clock::now() >= *deadline;
+}
+
+Result<bool> MemberPopulated(const Member& member) {
+  if (member.version == Version::kV2) {
+    const std::string events = TRY(ReadControl(member, kEvents));
+    return FindKey(events, "populated").value_or(0) != 0;
+  }
+  const std::string procs = TRY(ReadControl(member, kProcs));
+  return !procs.empty();
+}
+
+// Sleeps until something may have changed: on v2 the kernel says so, on v1 it is a matter of time.
+Status WaitForChange(const Member* unified, const UniqueFd& events,
+                     std::chrono::milliseconds span) {
+  if (unified != nullptr && events) {
+    TRY(PollOne(events.get(), POLLPRI, std::chrono::steady_clock::now() + span));
+    return {};
+  }
+  const timespec pause{.tv_sec = 0, .tv_nsec = span.count() * 1'000'000};
+  ::nanosleep(&pause, nullptr);
+  return {};
+}
+
+}  // namespace
+
+const Member* Group::Find(Controller controller) const {
+  for (const Member& member : members_) {
+    if (member.controllers.Has(controller)) return &member;
+  }
+  return nullptr;
+}
+
+const Member* Group::unified() const {
+  for (const Member& member : members_) {
+    if (member.version == Version::kV2) return &member;
+  }
+  return nullptr;
+}
+
+Result<Group> Group::Child(const std::string& name, bool make, bool may_exist) const {
+  std::vector<Member> members;
+  std::vector<int> made;  // Parents whose new directory goes again when a later step fails.
+  const auto fail = [&](Error error) {
+    for (const int parent : made) ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
+    return std::move(error).In("control group " + name);
+  };
+  for (const Member& parent : members_) {
+    if (make) {
+      if (::mkdirat(parent.dir.get(), name.c_str(), 0755) == 0) {
+        made.push_back(parent.dir.get());
+      } else if (errno != EEXIST || !may_exist) {
+        return fail(SysFailure("mkdir", name));
+      }
+    }
+    Result<DirFd> dir = OpenDirAt(parent.dir.get(), name);
+    if (!dir) return fail(std::move(dir).error());
+    members.push_back(Member{*std::move(dir), parent.version, parent.controllers});
+  }
+  return Group(name, std::move(members));
+}
+
+Result<Group> Group::OpenChild(const std::string& name) const { return Child(name, false, true); }
+Result<Group> Group::MakeChild(const std::string& name) const { return Child(name, true, false); }
+Result<Group> Group::EnsureChild(const std::string& name) const { return Child(name, true, true); }
+
+Result<std::vector<std::string>> Group::Children() const {
+  std::vector<std::string> children;
+  for (const Member& member : members_) {
+    const std::vector<std::string> names = TRY(ListDir(member.dir.get()));
+    for (const std::string& name : names) {
+      struct stat info{};
+      if (::fstatat(member.dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (S_ISDIR(info.st_mode)) children.push_back(name);
+    }
+  }
+  std::sort(children.begin(), children.end());
+  children.erase(std::unique(children.begin(), children.end()), children.end());
+  return children;
+}
+
+Status Group::EnableForChildren() const {
+  const Member* member = unified();
+  if (member == nullptr || member->controllers.empty()) return {};
+  std::string text;
+  for (const Controller c : {Controller::kCpu, Controller::kMemory, Controller::kPids}) {
+    if (member->controllers.Has(c))
+      text += (text.empty() ? "+" : " +") + std::string(ControllerName(c));
+  }
+  return WriteControl(*member, kSubtreeControl, text);
+}
+
+Result<bool> Group::Populated() const {
+  for (const Member& member : members_) {
+    const bool populated = TRY(MemberPopulated(member));
+    if (populated) return true;
+  }
+  return false;
+}
+
+Status Group::WaitEmpty(Deadline deadline) const {
+  const Member* tree = unified();
+  UniqueFd events;
+  if (tree != nullptr) events = TRY(OpenAt(tree->dir.get(), kEvents, O_RDONLY));
+  for (std::chrono::milliseconds span(1);;
+       span = std::min(span * 2, std::chrono::milliseconds(50))) {
+    const bool populated = TRY(Populated());
+    if (!populated) return {};
+    if (Passed(deadline)) {
+      return Failure(Code::kDeadlineExceeded, "control group " + name_ + " still has processes",
+                     "cgroup_not_empty");
+    }
+    TRY(WaitForChange(tree, events, span));
+  }
+}
+
+Status Group::Remove(Deadline deadline) const {
+  if (members_.empty()) return {};  // Moved from.
+  CHECK(!name_.empty());            // Never the group that we were started in.
+  const std::string self = "../" + name_;
+  for (const Member& member : members_) {
+    std::chrono::milliseconds span(1);
+    while (::unlinkat(member.dir.get(), self.c_str(), AT_REMOVEDIR) != 0) {
+      if (errno == ENOENT || errno == ENODEV) break;
+      if (errno != EBUSY || Passed(deadline)) return SysFailure("rmdir", name_);
+      TRY(WaitForChange(nullptr, UniqueFd(), span));
+      span = std::min(span * 2, std::chrono::milliseconds(50));
+    }
+  }
+  return {};
+}
+
+Result<std::string> ReadControl(const Member& member, const char* file) {
+  return ReadFileAt(member.dir.get(), file);
+}
+
+Status WriteControl(const Member& member, const char* file, std::string_view text) {
+  return WriteControlAt(member.dir.get(), file, text);
+}
+
+bool HasControl(const Member& member, const char* file) {
+  return ::faccessat(member.dir.get(), file, F_OK, 0) == 0;
+}
+
+Result<std::uint64_t> ReadNumber(const Member& member, const char* file) {
+  const std::string text = TRY(ReadControl(member, file));
+  if (text.starts_with("max")) return std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t value = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) {
+    return Failure(Code::kInternal, std::string(file) + " is not a number: '" + text + "'");
+  }
+  return value;
+}
+
+std::optional<std::uint64_t> FindKey(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
+      const std::string_view number = line.substr(key.size() + 1);
+      std::uint64_t value = 0;
+      const auto result = std::from_chars(number.data(), number.data() + number.size(), value);
+      if (result.ec == std::errc()) return value;
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace fabro::cgroup

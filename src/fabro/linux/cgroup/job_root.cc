@@ -1,0 +1,226 @@
+#include "fabro/linux/cgroup/job_root.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "fabro/linux/file.h"
+
+namespace fabro::cgroup {
+namespace {
+
+constexpr char kJobs[] = "jobs";
+constexpr char kService[] = "service";
+constexpr char kSup[] = "sup";
+constexpr char kScopeFix[] =
+    "start it in a delegated group: systemd-run --scope -p Delegate=yes faber ...";
+
+std::string TopName(uid_t uid) { return "faber-" + std::to_string(uid); }
+
+std::string FixFor(int sys_errno, Mode mode) {
+  switch (sys_errno) {
+    case EROFS:
+      return "mount /sys/fs/cgroup writable (docker: --privileged or --cgroupns=private with -v "
+             "/sys/fs/cgroup:/sys/fs/cgroup:rw)";
+    case EACCES:
+    case EPERM:
+      return mode == Mode::kV2
+                 ? "have a group delegated: systemd-run --user --scope -p Delegate=yes faber ..."
+                 : "run as root: control groups of version 1 cannot be delegated safely";
+    default:
+      return kScopeFix;
+  }
+}
+
+Error Unavailable(Error error, Mode mode) {
+  error.reason = kUnavailable;
+  error.code = Code::kFailedPrecondition;
+  if (error.fix.empty()) error.fix = FixFor(error.sys_errno, mode);
+  return std::move(error).In("layer cgroup");
+}
+
+// Our own group in each tree; where we are already in `faber-<uid>/service`, the group above that.
+Result<Group> OpenOwn(const Hierarchy& hierarchy, uid_t uid) {
+  std::vector<Member> members;
+  for (const Place& place : hierarchy.places) {
+    std::string own = place.own_path;
+    const std::string service = TopName(uid) + "/" + kService;
+    if (own == service) own.clear();
+    if (own.ends_with("/" + service)) own.resize(own.size() - service.size() - 1);
+    DirFd dir = TRY(OpenDir(place.mount_point + "/" + own));
+    members.push_back(Member{std::move(dir), place.version, place.controllers});
+  }
+  return Group("", std::move(members));
+}
+
+// The v2 rule of no internal processes: a group with controllers for its children has no process
+// itself, its root excepted. We move ourselves out of the way, and nobody else.
+Status EnableOwn(const Group& own, uid_t uid) {
+  Status enabled = own.EnableForChildren();
+  if (enabled || enabled.error().sys_errno != EBUSY) return enabled;
+  const Member& tree = *own.unified();
+  const std::string top = TopName(uid);
+  const DirFd service = TRY(MakeDirsAt(tree.dir.get(), top + "/" + kService));
+  TRY(WriteControlAt(service.get(), "cgroup.procs", "0"));
+  enabled = own.EnableForChildren();
+  if (enabled || enabled.error().sys_errno != EBUSY) return enabled;
+  TRY(WriteControl(tree, "cgroup.procs", "0"));
+  ::unlinkat(tree.dir.get(), (top + "/" + kService).c_str(), AT_REMOVEDIR);
+  ::unlinkat(tree.dir.get(), top.c_str(), AT_REMOVEDIR);
+  Error error = std::move(enabled).error().In("other processes share our control group");
+  error.fix = kScopeFix;
+  return error;
+}
+
+struct Roots {
+  Group top;
+  Group jobs;
+};
+
+Result<Roots> OpenRoots(const Hierarchy& hierarchy, uid_t uid) {
+  const Group own = TRY(OpenOwn(hierarchy, uid));
+  TRY(EnableOwn(own, uid));
+  Group top = TRY(own.EnsureChild(TopName(uid)));
+  TRY(top.EnableForChildren());
+  Group jobs = TRY(top.EnsureChild(kJobs));
+  TRY(jobs.EnableForChildren());
+  return Roots{std::move(top), std::move(jobs)};
+}
+
+bool IsSlotId(std::string_view id) {
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+// The group `name` in those trees that have it.
+Result<Group> OpenWhatIsThere(const Group& parent, const std::string& name) {
+  std::vector<Member> members;
+  for (const Member& member : parent.members()) {
+    Result<DirFd> dir = OpenDirAt(member.dir.get(), name);
+    if (!dir && (dir.error().sys_errno == ENOENT || dir.error().sys_errno == ENODEV)) continue;
+    DirFd opened = TRY(std::move(dir));
+    members.push_back(Member{std::move(opened), member.version, member.controllers});
+  }
+  return Group(name, std::move(members));
+}
+
+}  // namespace
+
+std::string SlotName(std::string_view id, const SlotOwner& owner) {
+  return std::string(id) + "." + std::to_string(owner.pid_namespace) + "-" +
+         std::to_string(owner.process.pid) + "-" + std::to_string(owner.process.start_time);
+}
+
+Result<SlotOwner> ParseSlotOwner(std::string_view name) {
+  const Error bad = Failure(Code::kInvalidArgument, "not a slot's group: " + std::string(name));
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return bad;
+  SlotOwner owner;
+  const char* at = name.data() + dot + 1;
+  const char* const end = name.data() + name.size();
+  auto step = std::from_chars(at, end, owner.pid_namespace);
+  if (step.ec != std::errc() || step.ptr == end || *step.ptr != '-') return bad;
+  step = std::from_chars(step.ptr + 1, end, owner.process.pid);
+  if (step.ec != std::errc() || step.ptr == end || *step.ptr != '-') return bad;
+  step = std::from_chars(step.ptr + 1, end, owner.process.start_time);
+  if (step.ec != std::errc() || step.ptr != end || owner.process.pid <= 0) return bad;
+  return owner;
+}
+
+SlotGroup::SlotGroup(SlotGroup&& other) noexcept
+    : group_(std::move(other.group_)),
+      sup_(std::move(other.sup_)),
+      idle_(std::move(other.idle_)),
+      next_(other.next_),
+      live_(std::exchange(other.live_, false)) {}
+
+SlotGroup::~SlotGroup() {
+  // Nobody is left to tell; the janitor of the next start takes what stays.
+  if (live_) (void)KillAndRemove();
+}
+
+Result<Leaf> SlotGroup::TakeLeaf() {
+  if (!idle_.empty()) {
+    Leaf leaf = std::move(idle_.back());
+    idle_.pop_back();
+    return leaf;
+  }
+  Group made = TRY(group_.MakeChild("e" + std::to_string(next_++)));
+  return Leaf::Take(std::move(made));
+}
+
+Status SlotGroup::GiveBack(Leaf leaf) {
+  const Status proven = leaf.ResetForReuse();
+  if (!proven) return leaf.Remove();
+  idle_.push_back(std::move(leaf));
+  return {};
+}
+
+Status SlotGroup::KillAndRemove() {
+  // One kill for the whole slot where there is a v2 tree; then leaf by leaf, ours or not.
+  if (group_.unified() != nullptr) TRY(KillAll(group_));
+  idle_.clear();
+  const std::vector<std::string> leaves = TRY(group_.Children());
+  for (const std::string& leaf : leaves) TRY(KillAndRemoveTree(group_, leaf));
+  TRY(group_.Remove(std::chrono::steady_clock::now() + std::chrono::seconds(1)));
+  live_ = false;
+  return {};
+}
+
+Result<JobRoot> JobRoot::Open(const Hierarchy& hierarchy, uid_t uid) {
+  Result<Roots> roots = OpenRoots(hierarchy, uid);
+  if (!roots) return Unavailable(std::move(roots).error(), hierarchy.mode);
+  return JobRoot(hierarchy, uid, std::move(roots->top), std::move(roots->jobs));
+}
+
+JobRoot::~JobRoot() {
+  // rmdir fails as long as anything is in them, ours or another process's: then they stay.
+  const auto now = std::chrono::steady_clock::now();
+  if (jobs_.Remove(now)) (void)top_.Remove(now);
+}
+
+Result<SlotGroup> JobRoot::CreateSlot(std::string_view id) {
+  if (!IsSlotId(id)) return Failure(Code::kInvalidArgument, "bad slot id: " + std::string(id));
+  SlotOwner owner;
+  owner.pid_namespace = TRY(OwnPidNamespace());
+  owner.process = TRY(IdentifySelf());
+  const std::string name = SlotName(id, owner);
+  Result<Group> made = jobs_.MakeChild(name);
+  if (!made && (made.error().sys_errno == ENOENT || made.error().sys_errno == ENODEV)) {
+    // Another process of ours found `jobs` empty and removed it.
+    Roots roots = TRY(OpenRoots(hierarchy_, uid_));
+    top_ = std::move(roots.top);
+    jobs_ = std::move(roots.jobs);
+    made = jobs_.MakeChild(name);
+  }
+  if (!made) return Unavailable(std::move(made).error(), hierarchy_.mode);
+  const auto fill = [&made]() -> Result<Leaf> {
+    TRY(made->EnableForChildren());
+    Group sup = TRY(made->MakeChild(kSup));
+    return Leaf::Take(std::move(sup));
+  };
+  Result<Leaf> sup = fill();
+  if (!sup) {
+    (void)KillAndRemoveTree(jobs_, name);
+    return Unavailable(std::move(sup).error(), hierarchy_.mode);
+  }
+  return SlotGroup(*std::move(made), *std::move(sup));
+}
+
+Status KillAndRemoveTree(const Group& parent, const std::string& name) {
+  const Group group = TRY(OpenWhatIsThere(parent, name));
+  if (group.members().empty()) return {};
+  TRY(KillAll(group));
+  const std::vector<std::string> below = TRY(group.Children());
+  for (const std::string& child : below) TRY(KillAndRemoveTree(group, child));
+  return group.Remove(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+}
+
+}  // namespace fabro::cgroup

@@ -1,0 +1,139 @@
+#include "fabro/linux/cgroup/leaf.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "fabro/linux/file.h"
+
+namespace fabro::cgroup {
+namespace {
+
+constexpr std::chrono::seconds kRemoveLimit{1};
+
+Error NotReusable(const std::string& name, const std::string& why) {
+  return Failure(Code::kFailedPrecondition, "control group " + name + " is not reusable: " + why,
+                 "cgroup_not_reusable");
+}
+
+}  // namespace
+
+Result<Leaf> Leaf::Take(Group group) {
+  Leaf leaf(std::move(group));
+  TRY(leaf.OpenFiles());
+  leaf.base_ = TRY(ReadCounters(leaf.group_));
+  return leaf;
+}
+
+Leaf::Leaf(Leaf&& other) noexcept
+    : group_(std::move(other.group_)),
+      live_(std::exchange(other.live_, false)),
+      attach_owners_(std::move(other.attach_owners_)),
+      attach_(std::move(other.attach_)),
+      events_(std::move(other.events_)),
+      peak_(std::move(other.peak_)),
+      applied_(other.applied_),
+      base_(other.base_) {}
+
+Leaf::~Leaf() {
+  if (!live_) return;
+  // Nobody is left to tell; the janitor of the next start takes what stays.
+  (void)Kill();
+  (void)Remove();
+}
+
+Status Leaf::OpenFiles() {
+  for (const Member& member : group_.members()) {
+    // v1 `tasks` moves the one thread that writes, and skips the lock over whole thread groups.
+    const bool v2 = member.version == Version::kV2;
+    UniqueFd fd = TRY(OpenAt(member.dir.get(), v2 ? "cgroup.procs" : "tasks", O_WRONLY));
+    attach_.push_back(fd.get());
+    attach_owners_.push_back(std::move(fd));
+  }
+  if (const Member* tree = group_.unified()) {
+    events_ = TRY(OpenAt(tree->dir.get(), "cgroup.events", O_RDONLY));
+  }
+  const Member* memory = group_.Find(Controller::kMemory);
+  if (memory != nullptr && memory->version == Version::kV2) {
+    // Not writable before Linux 6.12: then the leaf serves once.
+    Result<UniqueFd> peak = OpenAt(memory->dir.get(), "memory.peak", O_RDWR);
+    if (peak) peak_ = *std::move(peak);
+  }
+  return {};
+}
+
+int Leaf::CloneIntoFd() const {
+  const Member* tree = group_.unified();
+  return tree != nullptr ? tree->dir.get() : -1;
+}
+
+Status Leaf::Apply(const Limits& limits) {
+  if (applied_ == limits) return {};
+  applied_.reset();  // Half set, should one of them fail.
+  TRY(ApplyLimits(group_, limits));
+  applied_ = limits;
+  return {};
+}
+
+Result<Counters> Leaf::Read() const {
+  Counters counters = TRY(ReadCounters(group_));
+  if (!peak_) return counters;
+  char text[32];
+  const ssize_t got = ::pread(peak_.get(), text, sizeof text, 0);
+  if (got <= 0) return SysFailure("read", "memory.peak");
+  std::uint64_t peak = 0;
+  std::from_chars(text, text + got, peak);
+  counters.memory_peak = peak;
+  return counters;
+}
+
+Result<Usage> Leaf::ReadUsage() const {
+  const Counters now = TRY(Read());
+  const Member* memory = group_.Find(Controller::kMemory);
+  return UsageBetween(base_, now, memory != nullptr ? memory->version : Version::kV2);
+}
+
+Status Leaf::Kill() {
+  const bool by_freezer =
+      group_.unified() == nullptr || !HasControl(*group_.unified(), "cgroup.kill");
+  if (by_freezer) applied_.reset();  // KillAll leaves pids.max at 0.
+  return KillAll(group_);
+}
+
+Status Leaf::ResetPeak() {
+  const Member* memory = group_.Find(Controller::kMemory);
+  if (memory == nullptr) return {};
+  if (memory->version == Version::kV1) {
+    TRY(WriteControl(*memory, "memory.max_usage_in_bytes", "0"));
+    return {};
+  }
+  if (!peak_) return NotReusable(name(), "the kernel cannot reset memory.peak (Linux 6.12 can)");
+  if (::pwrite(peak_.get(), "0", 1, 0) != 1) return SysFailure("write", "memory.peak");
+  return {};
+}
+
+Status Leaf::ResetForReuse() {
+  const bool populated = TRY(Populated());
+  if (populated) return NotReusable(name(), "it still has processes");
+  TRY(ResetPeak());
+  const Counters now = TRY(Read());
+  if (now.pids_current != 0)
+    return NotReusable(name(), "it still has pids: a zombie is not reaped");
+  if (now.memory_current > kReuseResidual.bytes()) {
+    return NotReusable(name(),
+                       HumanBytes(ByteSize(now.memory_current)) + " are still charged to it");
+  }
+  base_ = now;
+  return {};
+}
+
+Status Leaf::Remove() {
+  TRY(group_.Remove(std::chrono::steady_clock::now() + kRemoveLimit));
+  live_ = false;
+  return {};
+}
+
+}  // namespace fabro::cgroup
