@@ -69,6 +69,13 @@ std::string_view KindName(NodeKind kind) {
   return "unknown";
 }
 
+std::string_view ShapeOfKind(NodeKind kind) {
+  for (const KindRow& row : kKinds) {
+    if (row.kind == kind) return row.shape;
+  }
+  return {};
+}
+
 std::optional<NodeKind> KindOfType(std::string_view type) {
   if (type.empty()) return std::nullopt;
   for (const KindRow& row : kKinds) {

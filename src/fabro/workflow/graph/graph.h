@@ -69,6 +69,8 @@ enum class NodeKind {
 
 // The handler's name: "start", "command", "parallel.fan_in", "stack.manager_loop".
 std::string_view KindName(NodeKind kind);
+// The shape that stands for the kind; empty: there is none.
+std::string_view ShapeOfKind(NodeKind kind);
 // The kind behind a `type` (names and aliases of section 3), or behind a `shape`; empty: unknown.
 std::optional<NodeKind> KindOfType(std::string_view type);
 std::optional<NodeKind> KindOfShape(std::string_view shape);

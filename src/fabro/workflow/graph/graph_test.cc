@@ -19,7 +19,7 @@ Edge MakeEdge(std::string from, std::string to) {
   return edge;
 }
 
-TEST(AttributesTest, SettingAKeyAgainKeepsItsPlace) {
+TEST(AttributeMapTest, SettingAKeyAgainKeepsItsPlace) {
   Attributes attributes;
   attributes.Set({"a", "1", ValueType::kInteger, {}});
   attributes.Set({"b", "2", ValueType::kInteger, {}});
