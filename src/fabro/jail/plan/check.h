@@ -1,0 +1,25 @@
+// The checks that both plans are made of. Internal to the room.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "fabro/base/result.h"
+#include "fabro/model/sandbox.h"
+
+namespace fabro::jail::plan {
+
+// kInvalidArgument, spec_invalid: "memory (--memory) is 12: at least 4194304".
+Error Invalid(std::string_view field, std::string_view flag, std::string_view what,
+              std::string fix = {});
+
+Status CheckLimits(const model::Limits& limits);
+
+// Absolute, without empty, "." and ".." components and control characters, short enough for the
+// jailer's messages, not "/".
+Status CheckGuestPath(std::string_view path, std::string_view field, std::string_view flag);
+
+// `path` is `top` or below it.
+bool IsWithin(std::string_view path, std::string_view top);
+
+}  // namespace fabro::jail::plan

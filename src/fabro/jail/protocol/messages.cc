@@ -1,0 +1,326 @@
+#include "fabro/jail/protocol/messages.h"
+
+#include <array>
+
+#include "fabro/jail/protocol/bytes.h"
+
+namespace fabro::jail::protocol {
+namespace {
+
+constexpr std::size_t kMaxText = 128 * 1024;
+constexpr std::size_t kMaxPath = 4096;
+constexpr std::size_t kMaxWord = 256;
+constexpr std::uint32_t kMaxWords = 4096;
+constexpr std::uint32_t kMaxViolations = 64;
+
+Error Malformed(std::string_view what) {
+  return Failure(Code::kInvalidArgument, "malformed message: " + std::string(what), "protocol_error",
+                 "use faber and faber-jailer of one build");
+}
+
+template <typename T>
+Result<T> Checked(const ByteReader& reader, T value, std::string_view what) {
+  if (!reader.Complete()) return Malformed(what);
+  return value;
+}
+
+template <typename T>
+void WriteEnum(ByteWriter& out, T value) {
+  out.U8(static_cast<std::uint8_t>(value));
+}
+
+void WriteTexts(ByteWriter& out, const std::vector<std::string>& texts) {
+  out.List(texts, [&](const std::string& text) { out.Text(text); });
+}
+
+std::vector<std::string> ReadTexts(ByteReader& in, std::uint32_t most, std::size_t longest) {
+  std::vector<std::string> texts;
+  const std::uint32_t count = in.Count(most);
+  for (std::uint32_t i = 0; i < count && !in.bad(); ++i) texts.push_back(in.Text(longest));
+  return texts;
+}
+
+void WriteLimits(ByteWriter& out, const model::Limits& limits) {
+  out.Optional(limits.memory, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Optional(limits.pids, [&](std::uint32_t v) { out.U32(v); });
+  out.Optional(limits.cpu_millis, [&](std::uint32_t v) { out.U32(v); });
+  out.Optional(limits.cpu_time, [&](Nanos v) { out.I64(v.count()); });
+  out.Optional(limits.wall_time, [&](Nanos v) { out.I64(v.count()); });
+  out.Optional(limits.open_files, [&](std::uint32_t v) { out.U32(v); });
+  out.Optional(limits.output, [&](ByteSize v) { out.U64(v.bytes()); });
+}
+
+model::Limits ReadLimits(ByteReader& in) {
+  model::Limits limits;
+  if (in.Bool()) limits.memory = ByteSize(in.U64());
+  if (in.Bool()) limits.pids = in.U32();
+  if (in.Bool()) limits.cpu_millis = in.U32();
+  if (in.Bool()) limits.cpu_time = Nanos(in.I64());
+  if (in.Bool()) limits.wall_time = Nanos(in.I64());
+  if (in.Bool()) limits.open_files = in.U32();
+  if (in.Bool()) limits.output = ByteSize(in.U64());
+  return limits;
+}
+
+void WriteUsage(ByteWriter& out, const model::Usage& usage) {
+  out.I64(usage.wall_time.count());
+  out.I64(usage.cpu_user.count());
+  out.I64(usage.cpu_system.count());
+  out.I64(usage.cpu_time.count());
+  out.Optional(usage.memory_peak, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Optional(usage.pids_peak, [&](std::uint32_t v) { out.U32(v); });
+  out.Optional(usage.throttled_periods, [&](std::uint64_t v) { out.U64(v); });
+}
+
+model::Usage ReadUsage(ByteReader& in) {
+  model::Usage usage;
+  usage.wall_time = Nanos(in.I64());
+  usage.cpu_user = Nanos(in.I64());
+  usage.cpu_system = Nanos(in.I64());
+  usage.cpu_time = Nanos(in.I64());
+  if (in.Bool()) usage.memory_peak = ByteSize(in.U64());
+  if (in.Bool()) usage.pids_peak = in.U32();
+  if (in.Bool()) usage.throttled_periods = in.U64();
+  return usage;
+}
+
+bool IsKnown(std::uint16_t type) {
+  constexpr std::array kKnown = {Type::kHello,   Type::kCreate, Type::kExec,      Type::kInfo,
+                                 Type::kStop,    Type::kHelloOk, Type::kReady,    Type::kStopped,
+                                 Type::kSignal,  Type::kTerminate, Type::kAccepted, Type::kOutcome,
+                                 Type::kError};
+  for (const Type known : kKnown) {
+    if (static_cast<std::uint16_t>(known) == type) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string EncodeFrame(Type type, std::uint32_t request, std::string_view body) {
+  ByteWriter out;
+  out.U32(kMagic);
+  out.U16(kVersion);
+  out.U16(static_cast<std::uint16_t>(type));
+  out.U32(request);
+  std::string packet = out.Take();
+  packet.append(body);
+  return packet;
+}
+
+Result<Frame> DecodeFrame(std::string_view packet) {
+  constexpr std::size_t kFrameBytes = 12;
+  ByteReader in(packet);
+  const std::uint32_t magic = in.U32();
+  const std::uint16_t version = in.U16();
+  const std::uint16_t type = in.U16();
+  const std::uint32_t request = in.U32();
+  if (in.bad() || magic != kMagic) return Malformed("frame");
+  if (version != kVersion) {
+    return Failure(Code::kFailedPrecondition,
+                   "the other side speaks protocol version " + std::to_string(version) +
+                       ", this one " + std::to_string(kVersion),
+                   "protocol_error", "use faber and faber-jailer of one build");
+  }
+  if (!IsKnown(type)) return Malformed("type " + std::to_string(type));
+  return Frame{.type = static_cast<Type>(type), .request = request,
+               .body = packet.substr(kFrameBytes)};
+}
+
+std::string Encode(const model::SandboxSpec& spec) {
+  ByteWriter out;
+  WriteEnum(out, spec.level);
+  out.Optional(spec.network, [&](model::NetworkMode v) { WriteEnum(out, v); });
+  out.Optional(spec.launch, [&](model::Launch v) { WriteEnum(out, v); });
+  out.Bool(spec.fresh);
+  out.Bool(spec.tty);
+  WriteEnum(out, spec.root.kind);
+  out.List(spec.binds, [&](const model::Bind& bind) {
+    out.Text(bind.target.value());
+    out.Bool(bind.writable);
+  });
+  WriteEnum(out, spec.workspace.kind);
+  out.Optional(spec.workspace.size, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Text(spec.workspace.target.value());
+  WriteLimits(out, spec.limits);
+  out.Text(spec.hostname);
+  out.Text(spec.home.value());
+  WriteTexts(out, spec.degrade);
+  return out.Take();
+}
+
+Result<model::SandboxSpec> DecodeSandboxSpec(std::string_view body) {
+  ByteReader in(body);
+  model::SandboxSpec spec;
+  spec.level = in.Enum(model::Level::kHigh);
+  if (in.Bool()) spec.network = in.Enum(model::NetworkMode::kLoopback);
+  if (in.Bool()) spec.launch = in.Enum(model::Launch::kSealed);
+  spec.fresh = in.Bool();
+  spec.tty = in.Bool();
+  spec.root.kind = in.Enum(model::RootSource::Kind::kDir);
+  const std::uint32_t binds = in.Count(kMaxBinds);
+  for (std::uint32_t i = 0; i < binds && !in.bad(); ++i) {
+    model::Bind bind;
+    bind.target = GuestPath(in.Text(kMaxPath));
+    bind.writable = in.Bool();
+    spec.binds.push_back(std::move(bind));
+  }
+  spec.workspace.kind = in.Enum(model::WorkspaceKind::kDisk);
+  if (in.Bool()) spec.workspace.size = ByteSize(in.U64());
+  spec.workspace.target = GuestPath(in.Text(kMaxPath));
+  spec.limits = ReadLimits(in);
+  spec.hostname = in.Text(kMaxWord);
+  spec.home = GuestPath(in.Text(kMaxPath));
+  spec.degrade = ReadTexts(in, 32, kMaxWord);
+  return Checked(in, std::move(spec), "sandbox");
+}
+
+std::string Encode(const StartExec& start) {
+  ByteWriter out;
+  WriteTexts(out, start.spec.argv);
+  WriteTexts(out, start.spec.env);
+  out.Text(start.spec.cwd.value());
+  WriteLimits(out, start.spec.limits);
+  out.Bool(start.spec.tty);
+  out.Bool(start.spec.keep_background);
+  out.Bool(start.file_helper);
+  return out.Take();
+}
+
+Result<StartExec> DecodeStartExec(std::string_view body) {
+  ByteReader in(body);
+  StartExec start;
+  start.spec.argv = ReadTexts(in, kMaxWords, kMaxText);
+  start.spec.env = ReadTexts(in, kMaxWords, kMaxText);
+  start.spec.cwd = GuestPath(in.Text(kMaxPath));
+  start.spec.limits = ReadLimits(in);
+  start.spec.tty = in.Bool();
+  start.spec.keep_background = in.Bool();
+  start.file_helper = in.Bool();
+  return Checked(in, std::move(start), "exec");
+}
+
+std::string Encode(const Signal& signal) {
+  ByteWriter out;
+  out.I32(signal.number);
+  return out.Take();
+}
+
+Result<Signal> DecodeSignal(std::string_view body) {
+  ByteReader in(body);
+  const Signal signal{.number = in.I32()};
+  return Checked(in, signal, "signal");
+}
+
+std::string Encode(const Terminate& terminate) {
+  ByteWriter out;
+  WriteEnum(out, terminate.fate);
+  out.U32(static_cast<std::uint32_t>(terminate.grace.count()));
+  return out.Take();
+}
+
+Result<Terminate> DecodeTerminate(std::string_view body) {
+  ByteReader in(body);
+  Terminate terminate;
+  terminate.fate = in.Enum(model::Fate::kInfrastructureFailure);
+  terminate.grace = std::chrono::milliseconds(in.U32());
+  return Checked(in, terminate, "terminate");
+}
+
+std::string Encode(const model::SandboxInfo& info) {
+  ByteWriter out;
+  WriteEnum(out, info.launch);
+  WriteTexts(out, info.shared);
+  WriteTexts(out, info.degraded);
+  out.Text(info.seccomp);
+  out.Text(info.workspace_limit);
+  out.Text(info.cgroup_mode);
+  WriteLimits(out, info.limits);
+  out.I32(info.init_pid);
+  return out.Take();
+}
+
+Result<model::SandboxInfo> DecodeSandboxInfo(std::string_view body) {
+  ByteReader in(body);
+  model::SandboxInfo info;
+  info.launch = in.Enum(model::Launch::kSealed);
+  info.shared = ReadTexts(in, 32, kMaxWord);
+  info.degraded = ReadTexts(in, 32, kMaxWord);
+  info.seccomp = in.Text(kMaxWord);
+  info.workspace_limit = in.Text(kMaxWord);
+  info.cgroup_mode = in.Text(kMaxWord);
+  info.limits = ReadLimits(in);
+  info.init_pid = in.I32();
+  return Checked(in, std::move(info), "sandbox info");
+}
+
+std::string Encode(const model::Outcome& outcome) {
+  ByteWriter out;
+  WriteEnum(out, outcome.fate);
+  out.I32(outcome.exit_code);
+  out.I32(outcome.signal);
+  out.Text(outcome.message);
+  out.I32(outcome.sys_errno);
+  WriteUsage(out, outcome.usage);
+  out.Bool(outcome.pids_limit_hit);
+  out.List(outcome.violations, [&](const model::Violation& violation) {
+    out.Text(violation.syscall);
+    out.Text(violation.call);
+    out.I32(violation.pid);
+    out.Text(violation.comm);
+    out.Bool(violation.killed);
+  });
+  out.U64(outcome.violations_dropped);
+  out.Bool(outcome.cleanup_succeeded);
+  return out.Take();
+}
+
+Result<model::Outcome> DecodeOutcome(std::string_view body) {
+  ByteReader in(body);
+  model::Outcome outcome;
+  outcome.fate = in.Enum(model::Fate::kInfrastructureFailure);
+  outcome.exit_code = in.I32();
+  outcome.signal = in.I32();
+  outcome.message = in.Text(kMaxText);
+  outcome.sys_errno = in.I32();
+  outcome.usage = ReadUsage(in);
+  outcome.pids_limit_hit = in.Bool();
+  const std::uint32_t violations = in.Count(kMaxViolations);
+  for (std::uint32_t i = 0; i < violations && !in.bad(); ++i) {
+    model::Violation violation;
+    violation.syscall = in.Text(kMaxWord);
+    violation.call = in.Text(kMaxPath);
+    violation.pid = in.I32();
+    violation.comm = in.Text(kMaxWord);
+    violation.killed = in.Bool();
+    outcome.violations.push_back(std::move(violation));
+  }
+  outcome.violations_dropped = in.U64();
+  outcome.cleanup_succeeded = in.Bool();
+  return Checked(in, std::move(outcome), "outcome");
+}
+
+std::string Encode(const Error& error) {
+  ByteWriter out;
+  WriteEnum(out, error.code);
+  out.Text(error.message);
+  out.Text(error.reason);
+  out.Text(error.fix);
+  out.I32(error.sys_errno);
+  WriteTexts(out, error.context);
+  return out.Take();
+}
+
+Result<Error> DecodeError(std::string_view body) {
+  ByteReader in(body);
+  Error error;
+  error.code = in.Enum(Code::kUnauthenticated);
+  error.message = in.Text(kMaxText);
+  error.reason = in.Text(kMaxWord);
+  error.fix = in.Text(kMaxPath);
+  error.sys_errno = in.I32();
+  error.context = ReadTexts(in, 32, kMaxPath);
+  return Checked(in, std::move(error), "error");
+}
+
+}  // namespace fabro::jail::protocol

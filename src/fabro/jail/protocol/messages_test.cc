@@ -1,0 +1,79 @@
+#include "fabro/jail/protocol/messages.h"
+
+#include <gtest/gtest.h>
+
+namespace fabro::jail::protocol {
+namespace {
+
+model::SandboxSpec FullSpec() {
+  model::SandboxSpec spec;
+  spec.level = model::Level::kHigh;
+  spec.network = model::NetworkMode::kLoopback;
+  spec.launch = model::Launch::kStrict;
+  spec.fresh = true;
+  spec.tty = true;
+  spec.root.kind = model::RootSource::Kind::kDir;
+  spec.binds = {{.source = HostPath("/srv/a"), .target = GuestPath("/a"), .writable = true}};
+  spec.workspace.size = 8_MiB;
+  spec.limits = model::DefaultLimits();
+  spec.degrade = {"landlock"};
+  return spec;
+}
+
+TEST(MessagesTest, SandboxSpecComesBackWithoutItsHostPaths) {
+  model::SandboxSpec expected = FullSpec();
+  const auto decoded = DecodeSandboxSpec(Encode(expected));
+  ASSERT_TRUE(decoded.ok());
+  expected.binds[0].source = HostPath();
+  EXPECT_EQ(*decoded, expected);
+}
+
+TEST(MessagesTest, OutcomeComesBackWhole) {
+  model::Outcome outcome;
+  outcome.fate = model::Fate::kPolicyViolation;
+  outcome.signal = 9;
+  outcome.usage.memory_peak = 3_MiB;
+  outcome.violations = {{.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true}};
+  outcome.violations_dropped = 3;
+  const auto decoded = DecodeOutcome(Encode(outcome));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(*decoded, outcome);
+}
+
+TEST(MessagesTest, EveryTruncationIsRefused) {
+  const std::string whole = Encode(FullSpec());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(DecodeSandboxSpec(std::string_view(whole).substr(0, size)).ok()) << size;
+  }
+  EXPECT_FALSE(DecodeSandboxSpec(whole + "x").ok());
+}
+
+TEST(MessagesTest, AnotherVersionIsNamed) {
+  std::string packet = EncodeFrame(Type::kHello, 1);
+  packet[4] = 9;
+  const auto frame = DecodeFrame(packet);
+  ASSERT_FALSE(frame.ok());
+  EXPECT_EQ(frame.error().reason, "protocol_error");
+  EXPECT_NE(frame.error().message.find("version 9"), std::string::npos);
+}
+
+TEST(MessagesTest, FrameGivesTypeNumberAndBody) {
+  const std::string packet = EncodeFrame(Type::kStop, 77, "body");
+  const auto frame = DecodeFrame(packet);
+  ASSERT_TRUE(frame.ok());
+  EXPECT_EQ(frame->type, Type::kStop);
+  EXPECT_EQ(frame->request, 77U);
+  EXPECT_EQ(frame->body, "body");
+}
+
+TEST(MessagesTest, ErrorsKeepReasonFixAndContext) {
+  Error error = Failure(Code::kUnavailable, "m", "isolation_unavailable", "f");
+  error.sys_errno = 1;
+  error.In("starting");
+  const auto decoded = DecodeError(Encode(error));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->ToString(), error.ToString());
+}
+
+}  // namespace
+}  // namespace fabro::jail::protocol
