@@ -311,7 +311,7 @@ std::string Encode(const Error& error) {
   return out.Take();
 }
 
-Result<Error> DecodeError(std::string_view body) {
+Error DecodeError(std::string_view body) {
   ByteReader in(body);
   Error error;
   error.code = in.Enum(Code::kUnauthenticated);
@@ -320,7 +320,8 @@ Result<Error> DecodeError(std::string_view body) {
   error.fix = in.Text(kMaxPath);
   error.sys_errno = in.I32();
   error.context = ReadTexts(in, 32, kMaxPath);
-  return Checked(in, std::move(error), "error");
+  if (!in.Complete()) return Malformed("error");
+  return error;
 }
 
 }  // namespace fabro::jail::protocol

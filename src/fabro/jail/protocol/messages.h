@@ -89,6 +89,7 @@ Result<Signal> DecodeSignal(std::string_view body);
 Result<Terminate> DecodeTerminate(std::string_view body);
 Result<model::SandboxInfo> DecodeSandboxInfo(std::string_view body);
 Result<model::Outcome> DecodeOutcome(std::string_view body);
-Result<Error> DecodeError(std::string_view body);
+// The Error that was sent; of bytes that are none, the Error that says so.
+Error DecodeError(std::string_view body);
 
 }  // namespace fabro::jail::protocol
