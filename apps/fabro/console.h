@@ -57,7 +57,4 @@ class Console {
 // The exit code that goes with an Error: 5 for a run that was not found, 2 for what the user wrote, else 1.
 int ExitCodeOf(const Error& error);
 
-// A JSON string literal of `text`, quotes included; bytes that are no UTF-8 become U+FFFD.
-std::string JsonString(std::string_view text);
-
 }  // namespace fabro::cli
