@@ -19,15 +19,15 @@ std::pair<CLI::App*, T*> Add(CLI::App& app, Command& chosen, const std::string& 
 }
 
 void AddRun(CLI::App& app, Command& chosen) {
-  const auto [command, run] =
-      Add<RunOptions>(app, chosen, "run", "Run a workflow: create it, start it, follow it to its end");
+  const auto [command, run] = Add<RunOptions>(
+      app, chosen, "run", "Run a workflow: create it, start it, follow it to its end");
   command->add_option("workflow", run->workflow, "Workflow file (.fabro, .dot, .toml) or name")
       ->required();
   CLI::Option* goal = command->add_option("--goal", run->goal, "What the run should achieve");
   command->add_option("--goal-file", run->goal_file, "File with the goal")->excludes(goal);
   command->add_option("-I,--input", run->inputs, "Template input NAME=VALUE; repeatable");
-  CLI::Option* environment =
-      command->add_option("--environment", run->environment, "Where commands run: namespace, local");
+  CLI::Option* environment = command->add_option("--environment", run->environment,
+                                                 "Where commands run: namespace, local");
   command->add_option("--sandbox", run->environment, "The built-in environment of a provider")
       ->excludes(environment);
   command->add_option("--label", run->labels, "Label KEY=VALUE of the run; repeatable");
@@ -37,14 +37,16 @@ void AddRun(CLI::App& app, Command& chosen) {
   command->add_flag("--dry-run", run->dry_run, "Walk the graph without executing anything");
   command->add_flag("--in-place", run->in_place, "Bind the directory itself; no git checkpoints");
   command->add_flag("--preserve-sandbox", run->preserve_sandbox, "Keep the sandbox after the run");
-  command->add_flag("--trust", run->trust, "This run may start what the repository names on the host");
+  command->add_flag("--trust", run->trust,
+                    "This run may start what the repository names on the host");
   command->footer(
       "Examples:\n  fabro run workflow.fabro --environment namespace\n"
       "  fabro run build -I target=all -d");
 }
 
 void AddFollowing(CLI::App& app, Command& chosen) {
-  const auto [attach, attached] = Add<AttachOptions>(app, chosen, "attach", "Follow a run to its end");
+  const auto [attach, attached] =
+      Add<AttachOptions>(app, chosen, "attach", "Follow a run to its end");
   attach->add_option("run", attached->run, "Run id, unique prefix, or workflow name")->required();
   const auto [resume, resumed] =
       Add<ResumeOptions>(app, chosen, "resume", "Go on with a run whose worker is gone");
@@ -96,10 +98,12 @@ void AddLooking(CLI::App& app, Command& chosen) {
   rm->add_flag("-f,--force", removed->force, "Cancel and remove active runs too");
   CLI::App* artifact = app.add_subcommand("artifact", "What a run left: list, cp");
   artifact->require_subcommand(1);
-  const auto [list, artifacts] = Add<ArtifactListOptions>(*artifact, chosen, "list", "List artefacts");
+  const auto [list, artifacts] =
+      Add<ArtifactListOptions>(*artifact, chosen, "list", "List artefacts");
   list->add_option("run", artifacts->run, "Run id, unique prefix, or workflow name")->required();
   list->add_option("--node", artifacts->node, "Of this node");
-  const auto [copy, copied] = Add<ArtifactCopyOptions>(*artifact, chosen, "cp", "Copy artefacts out");
+  const auto [copy, copied] =
+      Add<ArtifactCopyOptions>(*artifact, chosen, "cp", "Copy artefacts out");
   copy->add_option("source", copied->source, "RUN, RUN:path, or RUN:result")->required();
   copy->add_option("destination", copied->destination, "Directory")->capture_default_str();
   copy->add_option("--node", copied->node, "Of this node");

@@ -1,5 +1,5 @@
-// What commands say: results on stdout, everything else on stderr; colours only on a terminal without
-// NO_COLOR; errors as one headline, then the causes, or as JSON.
+// What commands say: results on stdout, everything else on stderr; colours only on a terminal
+// without NO_COLOR; errors as one headline, then the causes, or as JSON.
 #pragma once
 
 #include <cstdio>
@@ -14,11 +14,11 @@ namespace fabro::cli {
 // Exit codes of every command (docs/user/fabro.md lists them).
 enum ExitCode : int {
   kOk = 0,
-  kFailed = 1,      // The run failed, or the operation did.
-  kUsage = 2,       // Usage, validation or configuration.
-  kCancelled = 3,   // The run was cancelled.
-  kNotFound = 5,    // No such run, or several.
-  kTimeout = 124,   // `wait --timeout`.
+  kFailed = 1,     // The run failed, or the operation did.
+  kUsage = 2,      // Usage, validation or configuration.
+  kCancelled = 3,  // The run was cancelled.
+  kNotFound = 5,   // No such run, or several.
+  kTimeout = 124,  // `wait --timeout`.
   kInterrupted = 130,
 };
 
@@ -54,7 +54,8 @@ class Console {
   bool colour_;
 };
 
-// The exit code that goes with an Error: 5 for a run that was not found, 2 for what the user wrote, else 1.
+// The exit code that goes with an Error: 5 for a run that was not found, 2 for what the user wrote,
+// else 1.
 int ExitCodeOf(const Error& error);
 
 }  // namespace fabro::cli

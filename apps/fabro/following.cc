@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "fabro/linux/unique_fd.h"
 #include "progress.h"
 
 namespace fabro::cli {

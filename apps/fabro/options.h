@@ -111,11 +111,10 @@ struct WorkerOptions {
   std::string run_directory;
 };
 
-using Command =
-    std::variant<std::monostate, RunOptions, AttachOptions, ResumeOptions, ValidateOptions,
-                 GraphOptions, PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions,
-                 RmOptions, ArtifactListOptions, ArtifactCopyOptions, VersionOptions,
-                 CompletionOptions, WorkerOptions>;
+using Command = std::variant<std::monostate, RunOptions, AttachOptions, ResumeOptions,
+                             ValidateOptions, GraphOptions, PsOptions, LogsOptions, InspectOptions,
+                             CancelOptions, WaitOptions, RmOptions, ArtifactListOptions,
+                             ArtifactCopyOptions, VersionOptions, CompletionOptions, WorkerOptions>;
 
 struct CommandLine {
   GlobalOptions global;
@@ -126,7 +125,8 @@ struct CommandLine {
 // been printed (0 or 2).
 std::variant<CommandLine, int> ParseCommandLine(int argc, char** argv);
 
-// The words after `fabro` with their options, for completion scripts: "run --goal --input …" a line.
+// The words after `fabro` with their options, for completion scripts: "run --goal --input …" a
+// line.
 std::vector<std::string> CommandWords();
 
 }  // namespace fabro::cli

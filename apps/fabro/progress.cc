@@ -25,11 +25,12 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
-std::string Milliseconds(std::int64_t count) { return HumanDuration(std::chrono::milliseconds(count)); }
+std::string Milliseconds(std::int64_t count) {
+  return HumanDuration(std::chrono::milliseconds(count));
+}
 
 std::string LabelOf(const model::Event& event) {
-  const std::string label =
-      Printable(event.node_label.empty() ? event.node_id : event.node_label);
+  const std::string label = Printable(event.node_label.empty() ? event.node_id : event.node_label);
   return event.stage_id.empty() ? label : label + " (" + event.stage_id + ")";
 }
 
@@ -107,7 +108,8 @@ void Progress::Show(const model::Event& event) {
 void Progress::Tick() {
   if (!console_.live() || active_.empty()) return;
   const auto& [stage, shown] = *active_.begin();
-  const auto elapsed = std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - shown.since);
+  const auto elapsed =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - shown.since);
   std::string text = shown.label + "  " + std::to_string(elapsed.count()) + "s";
   if (active_.size() > 1) text += "  and " + std::to_string(active_.size() - 1) + " more";
   const std::size_t width = console_.columns() > 4 ? console_.columns() - 3 : 1;

@@ -17,7 +17,8 @@ Words Collect() {
   for (const std::string& line : CommandWords()) {
     const std::size_t dashes = line.find(" --");
     const std::string name = line.substr(0, dashes);
-    if (name.find(' ') == std::string::npos) words.commands += (words.commands.empty() ? "" : " ") + name;
+    if (name.find(' ') == std::string::npos)
+      words.commands += (words.commands.empty() ? "" : " ") + name;
     words.options_of[name] = dashes == std::string::npos ? "" : line.substr(dashes + 1);
   }
   return words;

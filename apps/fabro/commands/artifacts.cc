@@ -90,7 +90,8 @@ int Run(const ArtifactListOptions& options, const GlobalOptions& global, Console
   for (const std::string& artifact : run->artifacts) {
     if (!OfNode(artifact, options.node)) continue;
     std::error_code unknown;
-    const std::uintmax_t size = fs::file_size(fs::path(run->ref.dir) / "artifacts" / artifact, unknown);
+    const std::uintmax_t size =
+        fs::file_size(fs::path(run->ref.dir) / "artifacts" / artifact, unknown);
     if (console.json()) {
       model::Json one = model::Json::MakeObject();
       one.Set("path", artifact).Set("bytes", unknown ? 0 : static_cast<std::int64_t>(size));

@@ -69,7 +69,8 @@ int Run(const WaitOptions& options, const GlobalOptions& global, Console& consol
   const fabro::Result<runs::RunRef> run = FindRun(global, options.run);
   if (!run.ok()) return console.Fail(run.error());
   const Deadline deadline = options.timeout_seconds
-                                ? Deadline(std::chrono::steady_clock::now() + std::chrono::seconds(*options.timeout_seconds))
+                                ? Deadline(std::chrono::steady_clock::now() +
+                                           std::chrono::seconds(*options.timeout_seconds))
                                 : std::nullopt;
   const fabro::Result<runs::RunSummary> end = runs::Wait(*run, deadline);
   if (!end.ok()) {

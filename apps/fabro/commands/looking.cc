@@ -71,7 +71,10 @@ int Run(const PsOptions& options, const GlobalOptions& global, Console& console)
     } else if (options.ids_only) {
       console.Result(run.ref.id.value());
     } else {
-      if (first) console.Say("RUN                         STATUS     WORKFLOW            ENVIRONMENT TIME      CREATED");
+      if (first)
+        console.Say(
+            "RUN                         STATUS     WORKFLOW            ENVIRONMENT TIME      "
+            "CREATED");
       console.Result(Row(run, console));
     }
     first = false;
@@ -97,8 +100,8 @@ int Run(const LogsOptions& options, const GlobalOptions& global, Console& consol
   const fabro::Result<runs::FollowEnd> end =
       runs::Follow(*run, after, -1, [&](const model::Event& event) {
         if (event.ts >= *since) {
-          console.Result(options.pretty ? event.ts + "  " + event.name + "  " + event.stage_id + "  " +
-                                              event.properties.Dump()
+          console.Result(options.pretty ? event.ts + "  " + event.name + "  " + event.stage_id +
+                                              "  " + event.properties.Dump()
                                         : EventJson(event).Dump());
         }
         return options.follow || event.seq < last;

@@ -30,9 +30,9 @@ constexpr std::array kUnits = {
     Unit{"gib", 1ULL << 30U},
     Unit{"tib", 1ULL << 40U},
     Unit{"kb", kKilo},
-    Unit{"mb", kKilo * kKilo},
-    Unit{"gb", kKilo * kKilo * kKilo},
-    Unit{"tb", kKilo * kKilo * kKilo * kKilo},
+    Unit{"mb", kKilo* kKilo},
+    Unit{"gb", kKilo* kKilo* kKilo},
+    Unit{"tb", kKilo* kKilo* kKilo* kKilo},
 };
 
 std::string Lower(std::string_view text) {
@@ -71,11 +71,14 @@ Result<ByteSize> ParseByteSize(std::string_view text) {
 }
 
 std::string ToString(ByteSize size) {
-  constexpr std::array kNamed = {
-      Unit{"TB", kKilo * kKilo * kKilo * kKilo}, Unit{"GB", kKilo * kKilo * kKilo},
-      Unit{"MB", kKilo * kKilo},                 Unit{"TiB", 1ULL << 40U},
-      Unit{"GiB", 1ULL << 30U},                  Unit{"MiB", 1ULL << 20U},
-      Unit{"KB", kKilo},                         Unit{"KiB", 1ULL << 10U}};
+  constexpr std::array kNamed = {Unit{"TB", kKilo * kKilo * kKilo * kKilo},
+                                 Unit{"GB", kKilo * kKilo * kKilo},
+                                 Unit{"MB", kKilo * kKilo},
+                                 Unit{"TiB", 1ULL << 40U},
+                                 Unit{"GiB", 1ULL << 30U},
+                                 Unit{"MiB", 1ULL << 20U},
+                                 Unit{"KB", kKilo},
+                                 Unit{"KiB", 1ULL << 10U}};
   for (const Unit& unit : kNamed) {
     if (size.bytes() != 0 && size.bytes() % unit.factor == 0) {
       return std::to_string(size.bytes() / unit.factor) + std::string(unit.name);
@@ -94,9 +97,8 @@ std::string HumanBytes(ByteSize size) {
   }
   std::array<char, 64> buffer{};
   const char* format = unit == 0 ? "%.0f %.*s" : "%.1f %.*s";
-  const int length =
-      std::snprintf(buffer.data(), buffer.size(), format, value,
-                    static_cast<int>(kNames[unit].size()), kNames[unit].data());
+  const int length = std::snprintf(buffer.data(), buffer.size(), format, value,
+                                   static_cast<int>(kNames[unit].size()), kNames[unit].data());
   return {buffer.data(), static_cast<std::size_t>(length)};
 }
 

@@ -26,10 +26,10 @@ consteval ByteSize operator""_KiB(unsigned long long n) { return ByteSize(n << 1
 consteval ByteSize operator""_MiB(unsigned long long n) { return ByteSize(n << 20U); }
 consteval ByteSize operator""_GiB(unsigned long long n) { return ByteSize(n << 30U); }
 
-// "512MiB", "4GB", "64k", "100": decimal units k KB MB GB TB (powers of 1000), binary Ki KiB MiB GiB
-// TiB (powers of 1024), B, case-insensitive, one number without sign or fraction. The bare letters
-// K, M, G, T mean the binary unit, as in systemd and Docker. Errors say what was wrong with `text`;
-// zero parses, ranges are the caller's.
+// "512MiB", "4GB", "64k", "100": decimal units k KB MB GB TB (powers of 1000), binary Ki KiB MiB
+// GiB TiB (powers of 1024), B, case-insensitive, one number without sign or fraction. The bare
+// letters K, M, G, T mean the binary unit, as in systemd and Docker. Errors say what was wrong with
+// `text`; zero parses, ranges are the caller's.
 Result<ByteSize> ParseByteSize(std::string_view text);
 
 // The shortest exact form: "512MiB", "4GB" (largest unit that divides), else "1234B".

@@ -6,8 +6,8 @@
 namespace fabro {
 
 void CheckFailed(const char* condition, const char* file, int line) {
-  (void)std::fprintf(stderr, "%s:%d: CHECK(%s) failed: this is a bug, please report it\n", file, line,
-                     condition);
+  (void)std::fprintf(stderr, "%s:%d: CHECK(%s) failed: this is a bug, please report it\n", file,
+                     line, condition);
   std::abort();
 }
 

@@ -31,10 +31,10 @@ std::string Rfc3339(std::chrono::system_clock::time_point time) {
   std::tm parts{};
   (void)::gmtime_r(&stamp, &parts);
   std::array<char, 80> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-      static_cast<int>((since - seconds).count()));
+  const int length =
+      std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                    parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                    parts.tm_min, parts.tm_sec, static_cast<int>((since - seconds).count()));
   return {text.data(), static_cast<std::size_t>(length)};
 }
 

@@ -14,9 +14,12 @@ struct Unit {
 };
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::array kUnits = {Unit{"d", 86400 * kSecond}, Unit{"h", 3600 * kSecond},
-                               Unit{"m", 60 * kSecond},    Unit{"s", kSecond},
-                               Unit{"ms", 1'000'000},      Unit{"us", 1000},
+constexpr std::array kUnits = {Unit{"d", 86400 * kSecond},
+                               Unit{"h", 3600 * kSecond},
+                               Unit{"m", 60 * kSecond},
+                               Unit{"s", kSecond},
+                               Unit{"ms", 1'000'000},
+                               Unit{"us", 1000},
                                Unit{"ns", 1}};
 
 Error BadDuration(std::string_view text, std::string_view why) {

@@ -31,10 +31,10 @@ std::string_view CodeName(Code code);
 
 struct Error {
   Code code = Code::kInternal;
-  std::string message;       // Names the object; no trailing full stop; never a secret.
-  std::string reason;        // Stable snake_case word for programs ("bind_source_missing"), or empty.
-  std::string fix;           // One thing to do about it, or empty.
-  int sys_errno = 0;         // errno of the failed call, or 0.
+  std::string message;  // Names the object; no trailing full stop; never a secret.
+  std::string reason;   // Stable snake_case word for programs ("bind_source_missing"), or empty.
+  std::string fix;      // One thing to do about it, or empty.
+  int sys_errno = 0;    // errno of the failed call, or 0.
   std::vector<std::string> context;  // What was being done, innermost first; grows outward.
   std::source_location where;
 
@@ -50,7 +50,8 @@ struct Error {
 Error Failure(Code code, std::string message, std::string reason = {}, std::string fix = {},
               std::source_location where = std::source_location::current());
 
-// An Error from errno as it is now: "open /x: No such file or directory". The code follows from errno.
+// An Error from errno as it is now: "open /x: No such file or directory". The code follows from
+// errno.
 Error SysFailure(std::string_view call, std::string_view object = {},
                  std::source_location where = std::source_location::current());
 

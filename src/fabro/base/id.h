@@ -26,13 +26,14 @@ class Tagged {
   T value_{};
 };
 
-using RunId = Tagged<std::string, struct RunIdTag>;          // A ULID.
-using SandboxId = Tagged<std::string, struct SandboxIdTag>;  // "ns-<run id in lower case>" and so on.
-using HostPath = Tagged<std::string, struct HostPathTag>;    // A path of this machine.
+using RunId = Tagged<std::string, struct RunIdTag>;  // A ULID.
+using SandboxId =
+    Tagged<std::string, struct SandboxIdTag>;              // "ns-<run id in lower case>" and so on.
+using HostPath = Tagged<std::string, struct HostPathTag>;  // A path of this machine.
 using GuestPath = Tagged<std::string, struct GuestPathTag>;  // A path as seen inside a sandbox.
 
-// A ULID (https://github.com/ulid/spec): 48 bits of Unix milliseconds, 80 random bits, 26 characters
-// of Crockford's base 32. `random` holds the 80 bits, most significant byte first.
+// A ULID (https://github.com/ulid/spec): 48 bits of Unix milliseconds, 80 random bits, 26
+// characters of Crockford's base 32. `random` holds the 80 bits, most significant byte first.
 std::string MakeUlid(std::chrono::milliseconds unix_time, std::string_view random);
 bool IsUlid(std::string_view text);
 

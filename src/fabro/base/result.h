@@ -16,7 +16,8 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   using Base = tl::expected<T, Error>;
   using Base::Base;
   // A failure converts by itself: `return Failure(...)`.
-  Result(Error error) : Base(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : Base(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return this->has_value(); }
 };
@@ -38,19 +39,19 @@ T Unwrap(Result<T>&& result) {
 // It stands only as a whole statement or as the whole initialiser of a named variable; a lint holds
 // that. gcc 12.2 leaks the members already built when an initialiser inside braces leaves the
 // expression, so name the parts first, then build the value.
-#define TRY(...)                                                      \
-  ({                                                                  \
-    auto fabro_try_result = (__VA_ARGS__);                            \
-    if (!fabro_try_result.has_value()) [[unlikely]]                   \
-      return std::move(fabro_try_result).error();                     \
-    ::fabro::internal::Unwrap(std::move(fabro_try_result));           \
+#define TRY(...)                                            \
+  ({                                                        \
+    auto fabro_try_result = (__VA_ARGS__);                  \
+    if (!fabro_try_result.has_value()) [[unlikely]]         \
+      return std::move(fabro_try_result).error();           \
+    ::fabro::internal::Unwrap(std::move(fabro_try_result)); \
   })
 
 // TRY with what was being done: TRY_IN("reading /x", Read(...)). Same places as TRY.
-#define TRY_IN(what, ...)                                             \
-  ({                                                                  \
-    auto fabro_try_result = (__VA_ARGS__);                            \
-    if (!fabro_try_result.has_value()) [[unlikely]]                   \
-      return std::move(fabro_try_result).error().In(what);            \
-    ::fabro::internal::Unwrap(std::move(fabro_try_result));           \
+#define TRY_IN(what, ...)                                   \
+  ({                                                        \
+    auto fabro_try_result = (__VA_ARGS__);                  \
+    if (!fabro_try_result.has_value()) [[unlikely]]         \
+      return std::move(fabro_try_result).error().In(what);  \
+    ::fabro::internal::Unwrap(std::move(fabro_try_result)); \
   })

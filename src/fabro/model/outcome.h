@@ -21,12 +21,12 @@ enum class Fate {
   kAncestorOutOfMemory,  // A group above ours was full: the service is too small, not the guest.
   kOutputLimit,
   kCpuTimeLimit,
-  kTimedOut,             // Wall time.
+  kTimedOut,  // Wall time.
   kCancelled,
-  kPidsLimit,            // Hit, and the command failed.
+  kPidsLimit,  // Hit, and the command failed.
   kSignaled,
   kExited,
-  kNotExecuted,          // Not found, not executable.
+  kNotExecuted,  // Not found, not executable.
   kNotStarted,
   kInfrastructureFailure,
 };
@@ -36,11 +36,11 @@ std::string_view ToString(Fate fate);
 
 // One system call that the filter refused and reported.
 struct Violation {
-  std::string syscall;    // "mount".
-  std::string call;       // Decoded: "socket(AF_ALG, SOCK_SEQPACKET, 0)".
-  std::int32_t pid = 0;   // In the jailer's pid namespace.
-  std::string comm;       // The process's name, printable characters only.
-  bool killed = false;    // Class K; else the call got an errno.
+  std::string syscall;   // "mount".
+  std::string call;      // Decoded: "socket(AF_ALG, SOCK_SEQPACKET, 0)".
+  std::int32_t pid = 0;  // In the jailer's pid namespace.
+  std::string comm;      // The process's name, printable characters only.
+  bool killed = false;   // Class K; else the call got an errno.
   friend bool operator==(const Violation&, const Violation&) = default;
 };
 
@@ -57,33 +57,36 @@ struct Usage {
 
 struct Outcome {
   Fate fate = Fate::kNotStarted;
-  int exit_code = -1;   // kExited; also set beside other fates when the leader exited by itself.
-  int signal = 0;       // kSignaled; also set beside other fates when the leader died by a signal.
-  std::string message;  // For kNotExecuted, kNotStarted, kInfrastructureFailure: step, object, errno.
-  int sys_errno = 0;    // Of kNotExecuted and kNotStarted.
+  int exit_code = -1;  // kExited; also set beside other fates when the leader exited by itself.
+  int signal = 0;      // kSignaled; also set beside other fates when the leader died by a signal.
+  std::string
+      message;        // For kNotExecuted, kNotStarted, kInfrastructureFailure: step, object, errno.
+  int sys_errno = 0;  // Of kNotExecuted and kNotStarted.
   Usage usage;
   bool pids_limit_hit = false;
   std::vector<Violation> violations;  // At most 64; `violations_dropped` counts the others.
   std::uint64_t violations_dropped = 0;
-  bool cleanup_succeeded = true;      // The leaf was empty in time.
+  bool cleanup_succeeded = true;  // The leaf was empty in time.
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 // What is true of a live sandbox, as observed; part of each result.
 struct SandboxInfo {
   Launch launch = Launch::kStrict;
-  std::vector<std::string> shared;    // What an earlier Jail had used: user_ns, ids, zygote, cgroup, net_ns.
-  std::vector<std::string> degraded;  // Layers missing by permission, or not yet built (landlock at high).
-  std::string seccomp;                // "whole" or "closing": the form of the filter.
-  std::string workspace_limit;        // "tmpfs", "loop", "quota" or "none".
-  std::string cgroup_mode;            // "v1", "v2" or "hybrid".
-  Limits limits;                      // In force for the whole sandbox.
-  std::int32_t init_pid = 0;          // Host pid of pid 1.
+  std::vector<std::string>
+      shared;  // What an earlier Jail had used: user_ns, ids, zygote, cgroup, net_ns.
+  std::vector<std::string>
+      degraded;         // Layers missing by permission, or not yet built (landlock at high).
+  std::string seccomp;  // "whole" or "closing": the form of the filter.
+  std::string workspace_limit;  // "tmpfs", "loop", "quota" or "none".
+  std::string cgroup_mode;      // "v1", "v2" or "hybrid".
+  Limits limits;                // In force for the whole sandbox.
+  std::int32_t init_pid = 0;    // Host pid of pid 1.
   friend bool operator==(const SandboxInfo&, const SandboxInfo&) = default;
 };
 
-// The exit code of `faber run` for an Outcome (execution API, section 8): the guest's own, 124, 125,
-// 126, 127, 128+n, 137, 143, 153 or 159.
+// The exit code of `faber run` for an Outcome (execution API, section 8): the guest's own, 124,
+// 125, 126, 127, 128+n, 137, 143, 153 or 159.
 int ExitCodeOf(const Outcome& outcome);
 
 }  // namespace fabro::model

@@ -20,9 +20,7 @@ std::string_view ToString(NetworkMode mode) {
   return mode == NetworkMode::kNone ? "none" : "loopback";
 }
 
-std::string_view ToString(Launch launch) {
-  return launch == Launch::kStrict ? "strict" : "sealed";
-}
+std::string_view ToString(Launch launch) { return launch == Launch::kStrict ? "strict" : "sealed"; }
 
 std::string_view ToString(WorkspaceKind kind) {
   return kind == WorkspaceKind::kMemory ? "memory" : "disk";

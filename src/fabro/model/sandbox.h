@@ -32,13 +32,13 @@ std::optional<WorkspaceKind> ParseWorkspaceKind(std::string_view word);
 
 // What an Exec, or the whole sandbox, may use. Unset means: no limit of ours.
 struct Limits {
-  std::optional<ByteSize> memory;            // Hard, no swap.
-  std::optional<std::uint32_t> pids;         // Tasks, threads included.
-  std::optional<std::uint32_t> cpu_millis;   // Bandwidth: 1000 is one core.
-  std::optional<Nanos> cpu_time;             // Summed over all processes of the Exec.
-  std::optional<Nanos> wall_time;            // From just before execve.
-  std::optional<std::uint32_t> open_files;   // RLIMIT_NOFILE, per process.
-  std::optional<ByteSize> output;            // Per stream, counted by the relay.
+  std::optional<ByteSize> memory;           // Hard, no swap.
+  std::optional<std::uint32_t> pids;        // Tasks, threads included.
+  std::optional<std::uint32_t> cpu_millis;  // Bandwidth: 1000 is one core.
+  std::optional<Nanos> cpu_time;            // Summed over all processes of the Exec.
+  std::optional<Nanos> wall_time;           // From just before execve.
+  std::optional<std::uint32_t> open_files;  // RLIMIT_NOFILE, per process.
+  std::optional<ByteSize> output;           // Per stream, counted by the relay.
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -81,10 +81,10 @@ struct SandboxSpec {
   RootSource root;
   std::vector<Bind> binds;
   Workspace workspace;
-  Limits limits;                       // Of the whole sandbox.
+  Limits limits;  // Of the whole sandbox.
   std::string hostname = "sandbox";
   GuestPath home{"/home/agent"};
-  std::vector<std::string> degrade;    // Layers that may be missing; each result says which were.
+  std::vector<std::string> degrade;  // Layers that may be missing; each result says which were.
   friend bool operator==(const SandboxSpec&, const SandboxSpec&) = default;
 };
 
