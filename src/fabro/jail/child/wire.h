@@ -1,16 +1,17 @@
-// What the jailer and the processes on the guest's side of the clone say to each other: the zygote of
-// a slot, the init of a Jail, and the payload of an Exec until it has become the guest's program.
+// What the jailer and the processes on the guest's side of the clone say to each other: the zygote
+// of a slot, the init of a Jail, and the payload of an Exec until it has become the guest's
+// program.
 //
 //   jailer ── zygote socket ── zygote      one a slot: build the root once, spawn inits
 //   jailer ── init socket ──── init        one a Jail: start Execs, report their end
 //   jailer ── status socket ── payload     one an Exec: failed step, or the filter's listener, or
 //                                          hang-up at execve (it is close-on-exec)
 //
-// All sockets are AF_UNIX SOCK_SEQPACKET, one message a packet: a Header, then the struct of its type,
-// then its tail bytes where the struct has one. Both ends are built from this header at the same time
-// (faber-init is looked for beside faber-jailer), and kVersion refuses a mix. The guest never holds
-// one of these sockets, but a receiver still checks every length: the jailer must survive an init that
-// a kernel bug gave away.
+// All sockets are AF_UNIX SOCK_SEQPACKET, one message a packet: a Header, then the struct of its
+// type, then its tail bytes where the struct has one. Both ends are built from this header at the
+// same time (faber-init is looked for beside faber-jailer), and kVersion refuses a mix. The guest
+// never holds one of these sockets, but a receiver still checks every length: the jailer must
+// survive an init that a kernel bug gave away.
 //
 // A struct starts right behind the 12 bytes of the Header, so it is not aligned: copy it out first.
 //
@@ -18,6 +19,8 @@
 #pragma once
 
 #include <cstdint>
+
+#include "fabro/jail/child/step.h"
 
 namespace fabro::jail::wire {
 
@@ -47,9 +50,9 @@ enum class Type : std::uint16_t {
   kSpawnInit = 12,    // SpawnInit, fds: init socket, lifeline, [workspace mount].
   kKillInit = 13,     // No body: SIGKILL to init, then kInitGone follows.
   // init -> jailer
-  kJailReady = 20,    // No body.
-  kExecForked = 21,   // ExecForked, fd: pty master when it was asked for.
-  kExecEnded = 22,    // ExecEnded: the leader was reaped.
+  kJailReady = 20,   // No body.
+  kExecForked = 21,  // ExecForked, fd: pty master when it was asked for.
+  kExecEnded = 22,   // ExecEnded: the leader was reaped.
   // jailer -> init
   kExec = 30,        // Exec + tail, fds as counted in it.
   kSignalExec = 31,  // SignalExec.
@@ -66,38 +69,27 @@ struct Header {
   std::uint32_t length = 0;  // Of what follows the header, in bytes.
 };
 
-// The steps a reader can recite, in order; see docs of jail/child. `Failed.step` is one of them.
-enum class Step : std::uint16_t {
-  kNone = 0,
-  // zygote
-  kLifeline, kUnshareUser, kBecomeSetupId, kForbidUserNamespaces, kPrivateMounts, kBuildRoot,
-  kPivotRoot, kSealedNetwork, kDropBounding, kNoNewPrivs,
-  // init
-  kCloneInit, kHostname, kLoopback, kTimeNamespace, kWorkspace, kTmpfs, kProc, kDevpts, kSealRoot,
-  // payload
-  kFork, kEnterCgroup, kCgroupNamespace, kTerminal, kRlimits, kStdio, kCloseFds, kWorkdir, kIdentity,
-  kCapabilities, kLandlock, kSeccomp, kSendListener, kExecve,
-};
-
 struct Failed {
-  std::uint16_t step = 0;      // Step
+  std::uint16_t step = 0;  // Step
   std::uint16_t reserved = 0;
   std::int32_t sys_errno = 0;
   std::uint32_t exec_id = 0;   // 0: not of an Exec.
   char object[kPathMax] = {};  // Which mount, file or call; NUL-terminated.
 };
 
-// One step of building the read-only root, relative to the new root directory; in order. No component
-// of a target may be a symlink. /proc is made by the zygote; kDevices makes pts and shm below its target.
+// One step of building the read-only root, relative to the new root directory; in order. No
+// component of a target may be a symlink. /proc is made by the zygote; kDevices makes pts and shm
+// below its target.
 struct MountStep {
   enum Kind : std::uint16_t {
     kDirectory = 1,  // mkdir -p target, `mode`.
     kSymlink = 2,    // target -> text.
     kFile = 3,       // Empty or with content of `fd` (a memfd), `mode`.
-    kMount = 4,      // move_mount(fd, target): a detached mount made by the jailer. The target exists.
-    kTmpfs = 5,      // A tmpfs of `size` bytes at target, sealed read-only with the root.
-    kDevices = 6,    // /dev: null zero full random urandom tty are fds fd..fd+5, each a detached
-                     // mount of the host's node (open_tree(2) before the zygote's unshare); and links.
+    kMount = 4,  // move_mount(fd, target): a detached mount made by the jailer. The target exists.
+    kTmpfs = 5,  // A tmpfs of `size` bytes at target, sealed read-only with the root.
+    // /dev: null zero full random urandom tty are fds fd..fd+5, each a detached mount of the host's
+    // node (open_tree(2) by the jailer); and links.
+    kDevices = 6,
   };
   std::uint16_t kind = 0;
   std::int16_t fd = -1;  // Index into the message's descriptors.
@@ -109,28 +101,29 @@ struct MountStep {
 
 // Everything of a slot that stays between its Jails.
 struct BuildSlot {
-  std::uint32_t setup_id = 0;          // Inner id of zygote and init.
-  std::uint32_t task_id = 1000;        // Inner id of payloads.
-  std::uint8_t sealed_network = 0;     // Make the slot's network namespace now; lo stays down.
-  std::uint8_t forbid_user_ns = 1;     // max_user_namespaces = 0 (medium, high).
-  std::uint16_t mount_count = 0;       // MountSteps that follow.
+  std::uint32_t setup_id = 0;       // Inner id of zygote and init.
+  std::uint32_t task_id = 1000;     // Inner id of payloads.
+  std::uint8_t sealed_network = 0;  // Make the slot's network namespace now; lo stays down.
+  std::uint8_t forbid_user_ns = 1;  // max_user_namespaces = 0 (medium, high).
+  std::uint16_t mount_count = 0;    // MountSteps that follow.
 };
 
-// One writable tree carries all writable paths: directory `workspace` of it at workspace_target, `tmp`
-// at /tmp, `var-tmp` at /var/tmp, `home` at `home` (unless that is empty or the workspace's place).
-// All places exist in the root and none lies in another. kMemory: init makes the tree, a tmpfs, and
-// puts `shm` at /dev/shm. kDisk: the tree is the third descriptor, a detached mount (idmapped where it
-// can be) in which the four directories exist and belong to the task; /dev/shm is a tmpfs of its own.
+// One writable tree carries all writable paths: directory `workspace` of it at workspace_target,
+// `tmp` at /tmp, `var-tmp` at /var/tmp, `home` at `home` (unless that is empty or the workspace's
+// place). All places exist in the root and none lies in another. kMemory: init makes the tree, a
+// tmpfs, and puts `shm` at /dev/shm. kDisk: the tree is the third descriptor, a detached mount
+// (idmapped where it can be) in which the four directories exist and belong to the task; /dev/shm
+// is a tmpfs of its own.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
-  std::uint8_t new_network = 1;   // 0: the slot's (sealed).
+  std::uint8_t new_network = 1;  // 0: the slot's (sealed).
   std::uint8_t loopback_up = 0;
   std::uint8_t workspace = kMemory;
-  std::uint8_t devpts = 0;        // Mount a private devpts and /dev/ptmx.
+  std::uint8_t devpts = 0;  // Mount a private devpts and /dev/ptmx.
   std::uint32_t task_id = 1000;
-  std::uint64_t tmpfs_size = 0;   // kMemory: total of all writable paths, in bytes.
+  std::uint64_t tmpfs_size = 0;  // kMemory: total of all writable paths, in bytes.
   std::uint64_t tmpfs_inodes = 0;
-  std::uint64_t shm_size = 0;     // /dev/shm with a disk workspace.
+  std::uint64_t shm_size = 0;            // /dev/shm with a disk workspace.
   std::int64_t monotonic_offset_ns = 0;  // Added to CLOCK_MONOTONIC inside; <= 0 puts it near 0.
   std::int64_t boottime_offset_ns = 0;
   char hostname[kNameMax] = {};
@@ -158,7 +151,7 @@ struct Rlimit {
 // Descriptors in order: status socket, stdin, stdout, stderr (absent with tty), leaf_fds "0" is
 // written to in turn, [program: a memfd to execute instead of looking argv[0] up].
 struct Exec {
-  std::uint32_t exec_id = 0;     // Not 0.
+  std::uint32_t exec_id = 0;  // Not 0.
   std::uint32_t argc = 0;
   std::uint32_t envc = 0;
   std::uint32_t string_bytes = 0;
@@ -184,15 +177,15 @@ struct ExecForked {
 
 struct ExecEnded {
   std::uint32_t exec_id = 0;
-  std::int32_t si_code = 0;    // CLD_EXITED, CLD_KILLED or CLD_DUMPED.
-  std::int32_t status = 0;     // waitid's si_status (a macro): exit code or signal.
-  std::uint64_t user_ns = 0;   // rusage of the leader and the children that it waited for.
+  std::int32_t si_code = 0;   // CLD_EXITED, CLD_KILLED or CLD_DUMPED.
+  std::int32_t status = 0;    // waitid's si_status (a macro): exit code or signal.
+  std::uint64_t user_ns = 0;  // rusage of the leader and the children that it waited for.
   std::uint64_t system_ns = 0;
 };
 
 struct SignalExec {
   std::uint32_t exec_id = 0;
-  std::int32_t signal = 0;     // Sent to the leader's process group.
+  std::int32_t signal = 0;  // Sent to the leader's process group.
 };
 
 }  // namespace fabro::jail::wire

@@ -1,0 +1,308 @@
+#include "fabro/jail/child/init.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "fabro/jail/child/channel.h"
+#include "fabro/jail/child/payload.h"
+#include "fabro/jail/child/steps.h"
+#include "fabro/jail/child/workspace.h"
+
+namespace fabro::jail::child {
+namespace {
+
+using wire::Step;
+using wire::Type;
+
+constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+constexpr unsigned kProcFlags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+constexpr int kMaxExecs = 256;  // Leaders that live at the same time.
+
+struct Leader {
+  std::uint32_t exec_id = 0;  // 0: the place is free.
+  pid_t pid = -1;
+};
+
+struct Init {
+  wire::SpawnInit plan;
+  int socket = -1;
+  int lifeline = -1;
+  int workspace = -1;
+  int proc = -1;      // The Jail's procfs until it is mounted.
+  int children = -1;  // signalfd of SIGCHLD.
+  Leader leaders[kMaxExecs];
+};
+
+// PDEATHSIG is cleared for the child of a fork, dumpable is inherited; both are said again.
+int HoldLifeline(Init&) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
+  return ErrnoOf(::prctl(PR_SET_DUMPABLE, 0));
+}
+
+int SetHostname(Init& init) {
+  if (!Terminated(init.plan.hostname)) return EPROTO;
+  if (::sethostname(init.plan.hostname, std::strlen(init.plan.hostname)) != 0) return errno;
+  About("domain name");
+  return ErrnoOf(::setdomainname("(none)", 6));  // The kernel's own word; else the host's stays.
+}
+
+int RaiseLoopback(Init& init) {
+  if (init.plan.loopback_up == 0) return 0;
+  int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return errno;
+  ifreq request = {};
+  std::memcpy(request.ifr_name, "lo", 3);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  const int error = ErrnoOf(::ioctl(socket, SIOCSIFFLAGS, &request));
+  CloseFd(socket);
+  return error;
+}
+
+// Without subset=pid the host's /proc/sys and its like would be there, and nothing masks them here:
+// a kernel that does not know the word gives no Jail.
+int MakeProc(Init& init) {
+  About("/proc");
+  const FsOption options[] = {{"subset", "pid"}, {"hidepid", "ptraceable"}};
+  init.proc = NewMount("proc", options, 2, kProcFlags);
+  return ErrnoOf(init.proc);
+}
+
+void AddClock(Path& line, const char* clock, std::int64_t offset) {
+  // Nanoseconds are 0..999999999 also for a negative offset (time_namespaces(7)).
+  std::int64_t seconds = offset / kNanosPerSecond;
+  std::int64_t nanos = offset % kNanosPerSecond;
+  if (nanos < 0) {
+    nanos += kNanosPerSecond;
+    --seconds;
+  }
+  line.Add(clock).Add(seconds < 0 ? " -" : " ");
+  line.AddNumber(static_cast<std::uint64_t>(seconds < 0 ? -seconds : seconds));
+  line.Add(" ").AddNumber(static_cast<std::uint64_t>(nanos)).Add("\n");
+}
+
+// Only children enter it, so the offsets are still open to us afterwards.
+int MakeTimeNamespace(Init& init) {
+  if (::unshare(CLONE_NEWTIME) != 0) return errno;
+  About("/proc/self/timens_offsets");
+  Path offsets;
+  AddClock(offsets, "monotonic", init.plan.monotonic_offset_ns);
+  AddClock(offsets, "boottime", init.plan.boottime_offset_ns);
+  // The files in /proc of a process that is not dumpable belong to the host's root. No guest exists
+  // yet, and none will ever have the set-up id.
+  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return errno;
+  int file = ::openat(init.proc, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
+  int error = ErrnoOf(file);
+  if (int sealed = ErrnoOf(::prctl(PR_SET_DUMPABLE, 0))) return sealed;
+  if (error == 0) error = ErrnoOf(::write(file, offsets.c_str(), std::strlen(offsets.c_str())));
+  CloseFd(file);
+  return error;
+}
+
+int PlaceWorkspace(Init& init) {
+  const int error = MountWorkspace(init.plan, init.workspace);
+  init.workspace = -1;
+  return error;
+}
+
+int PlaceSharedMemory(Init& init) { return MountSharedMemory(init.plan); }
+
+// The zygote's placeholder, which shows the host's processes, gives way to ours.
+int PlaceProc(Init& init) {
+  About("/proc");
+  if (::umount2("/proc", MNT_DETACH | UMOUNT_NOFOLLOW) != 0) return errno;
+  int place = ::open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (place < 0) return errno;
+  const int error = AttachMount(init.proc, place);
+  CloseFd(place);
+  CloseFd(init.proc);
+  return error;
+}
+
+int MountTerminals(Init& init) {
+  if (init.plan.devpts == 0) return 0;
+  About("/dev/pts");
+  const FsOption options[] = {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}};
+  int pts = NewMount("devpts", options, 3, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  if (pts < 0) return errno;
+  int place = ::open("/dev/pts", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int error = place < 0 ? errno : AttachMount(pts, place);
+  CloseFd(place);
+  CloseFd(pts);
+  return error;
+}
+
+// All signals stay blocked here: those of the guest have no effect on a pid 1 anyway, and SIGCHLD
+// comes through the descriptor. Payloads unblock them before the exec.
+int WatchChildren(Init& init) {
+  About("signalfd");
+  sigset_t all;
+  sigfillset(&all);
+  if (::sigprocmask(SIG_SETMASK, &all, nullptr) != 0) return errno;
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  init.children = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  return ErrnoOf(init.children);
+}
+
+constexpr StepOf<Init> kJailSteps[] = {
+    {Step::kLifeline, HoldLifeline},           {Step::kHostname, SetHostname},
+    {Step::kLoopback, RaiseLoopback},          {Step::kProc, MakeProc},
+    {Step::kTimeNamespace, MakeTimeNamespace}, {Step::kWorkspace, PlaceWorkspace},
+    {Step::kTmpfs, PlaceSharedMemory},         {Step::kProc, PlaceProc},
+    {Step::kDevpts, MountTerminals},           {Step::kLifeline, WatchChildren},
+};
+
+Leader* FindLeader(Init& init, std::uint32_t exec_id) {
+  for (Leader& leader : init.leaders) {
+    if (leader.exec_id == exec_id) return &leader;
+  }
+  return nullptr;
+}
+
+void StartExec(Init& init, Packet& packet) {
+  static Payload payload;
+  About("Exec");
+  if (const int error = ReadPayload(packet, payload); error != 0) {
+    SendFailed(payload.status >= 0 ? payload.status : init.socket, Step::kFork, error,
+               payload.exec.exec_id);
+    ClosePayload(payload);
+    return;
+  }
+  Leader* leader = FindLeader(init, 0);
+  if (leader == nullptr || FindLeader(init, payload.exec.exec_id) != nullptr) {
+    SendFailed(payload.status, Step::kFork, leader == nullptr ? EAGAIN : EEXIST,
+               payload.exec.exec_id);
+    ClosePayload(payload);
+    return;
+  }
+  int terminal = -1;
+  Trouble trouble = {Step::kTerminal, OpenTerminal(payload, &terminal)};
+  long pid = -1;
+  if (trouble.error == 0) {
+    // fork without its handlers. The child enters the time namespace, which vfork's would not
+    // before its exec, and has memory of its own.
+    pid = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+    if (pid == 0) PayloadMain(payload);
+    trouble = {Step::kFork, ErrnoOf(pid)};
+  }
+  if (trouble.error != 0) {
+    SendFailed(payload.status, trouble.step, trouble.error, payload.exec.exec_id);
+  } else {
+    *leader = {payload.exec.exec_id, static_cast<pid_t>(pid)};
+    wire::ExecForked forked;
+    forked.exec_id = leader->exec_id;
+    forked.inner_pid = leader->pid;
+    if (Send(init.socket, Type::kExecForked, forked, terminal) != 0) ::_exit(1);
+  }
+  CloseFd(terminal);
+  ClosePayload(payload);
+  packet.Wipe();  // Environments carry secrets; the next payload is a copy of this memory.
+}
+
+void SignalExec(Init& init, const wire::SignalExec& order) {
+  Leader* leader = order.exec_id == 0 ? nullptr : FindLeader(init, order.exec_id);
+  if (leader == nullptr) return;  // Already reaped: its end is on the way to the jailer.
+  // Before its setsid the payload leads no group yet.
+  if (::kill(-leader->pid, order.signal) != 0) ::kill(leader->pid, order.signal);
+}
+
+std::uint64_t Nanos(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * kNanosPerSecond +
+         static_cast<std::uint64_t>(time.tv_usec) * 1000;
+}
+
+// Orphans of the guest become our children and are reaped like its leaders, without a word.
+void ReapAll(Init& init) {
+  signalfd_siginfo drained;
+  while (::read(init.children, &drained, sizeof(drained)) > 0) {
+  }
+  for (;;) {
+    siginfo_t info = {};
+    rusage usage = {};
+    // The call itself gives the rusage, glibc's wrapper does not.
+    if (::syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, &usage) != 0) return;
+    if (info.si_pid == 0) return;
+    for (Leader& leader : init.leaders) {
+      if (leader.exec_id == 0 || leader.pid != info.si_pid) continue;
+      wire::ExecEnded ended;
+      ended.exec_id = leader.exec_id;
+      ended.si_code = info.si_code;
+      ended.status = info.si_status;
+      ended.user_ns = Nanos(usage.ru_utime);
+      ended.system_ns = Nanos(usage.ru_stime);
+      leader = {};
+      if (Send(init.socket, Type::kExecEnded, ended) != 0) ::_exit(1);
+    }
+  }
+}
+
+void HandleMessage(Init& init) {
+  static Packet packet;
+  const int error = Receive(init.socket, packet);
+  if (error == ECONNRESET) ::_exit(0);
+  wire::SignalExec order;
+  if (error == 0 && packet.type == Type::kExec) {
+    StartExec(init, packet);
+  } else if (error == 0 && packet.type == Type::kSignalExec && packet.Read(order)) {
+    SignalExec(init, order);
+  } else {
+    About("message");
+    SendFailed(init.socket, Step::kFork, EPROTO);
+    ::_exit(1);
+  }
+  packet.CloseFds();
+}
+
+// Every way out of here ends the process, and with it everything in the Jail.
+[[noreturn]] void Serve(Init& init) {
+  for (;;) {
+    pollfd watched[3] = {
+        {init.socket, POLLIN, 0}, {init.lifeline, 0, 0}, {init.children, POLLIN, 0}};
+    if (::poll(watched, 3, -1) < 0) {
+      if (errno == EINTR) continue;
+      ::_exit(1);
+    }
+    if (watched[1].revents != 0) ::_exit(0);
+    if (watched[2].revents != 0) ReapAll(init);
+    if ((watched[0].revents & POLLIN) != 0) {
+      HandleMessage(init);
+    } else if (watched[0].revents != 0) {
+      ::_exit(0);
+    }
+  }
+}
+
+}  // namespace
+
+void InitMain(const wire::SpawnInit& plan, int socket, int lifeline, int workspace) {
+  static Init init;
+  init.plan = plan;
+  init.socket = socket;
+  init.lifeline = lifeline;
+  init.workspace = workspace;
+  const Trouble trouble = RunSteps(kJailSteps, init);
+  if (trouble.error != 0) {
+    SendFailed(init.socket, trouble.step, trouble.error);
+    ::_exit(1);
+  }
+  if (Send(init.socket, Type::kJailReady, nullptr, 0) != 0) ::_exit(1);
+  Serve(init);
+}
+
+}  // namespace fabro::jail::child

@@ -1,0 +1,21 @@
+// Everything that a guest may write, mounted by its init.
+#pragma once
+
+#include "fabro/jail/child/wire.h"
+
+namespace fabro::jail::child {
+
+// One writable tree carries all writable paths, so that its size is a true total
+// (isolation.md 4.1).
+//
+//   tree/workspace  -> plan.workspace_target        tree/var-tmp  -> /var/tmp
+//   tree/tmp        -> /tmp                         tree/home     -> plan.home
+//   tree/shm        -> /dev/shm (memory only)
+//
+// kMemory: the tree is a tmpfs made here, its directories owned by the task. kDisk: the tree is
+// `mount`, a detached mount that the jailer made (idmapped where it can be), with the first four
+// directories in it; /dev/shm is a tmpfs of its own then.
+int MountWorkspace(const wire::SpawnInit& plan, int mount);
+int MountSharedMemory(const wire::SpawnInit& plan);
+
+}  // namespace fabro::jail::child
