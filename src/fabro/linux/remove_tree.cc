@@ -88,7 +88,8 @@ Status RemoveFullDir(int dir, const std::string& name, int depth, Walk& walk) {
     entered = EnterDir(dir, name);
   }
   const DirFd child = TRY(std::move(entered));
-  if (::faccessat(child.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) TRY(GiveRights(dir, name));
+  const bool writable = ::faccessat(child.get(), ".", W_OK | X_OK, AT_EACCESS) == 0;
+  if (!writable) TRY(GiveRights(dir, name));
   // The tree's own root is where deep directories are moved to.
   if (walk.top < 0) {
     walk.top = child.get();

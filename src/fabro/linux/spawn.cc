@@ -59,8 +59,8 @@ void SetAttributes(Actions& actions, bool new_session) {
   sigemptyset(&none);
   ::posix_spawnattr_setsigdefault(&actions.attributes, &all);
   ::posix_spawnattr_setsigmask(&actions.attributes, &none);
-  const int flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                    (new_session ? POSIX_SPAWN_SETSID : 0);
+  const int flags =
+      POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (new_session ? POSIX_SPAWN_SETSID : 0);
   ::posix_spawnattr_setflags(&actions.attributes, static_cast<short>(flags));
 }
 
@@ -128,7 +128,8 @@ Status Exchange(UniqueFd in, UniqueFd out, UniqueFd err, std::string_view input,
   if (input.empty()) in.reset();
   if (in && ::fcntl(in.get(), F_SETFL, O_NONBLOCK) != 0) return SysFailure("fcntl", "O_NONBLOCK");
   while (in || out || err) {
-    std::array<pollfd, 3> fds{{{in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> fds{
+        {{in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}}};
     const int ready = TRY(Poll(fds, deadline));
     if (ready == 0) return Failure(Code::kDeadlineExceeded, "ran too long", "command_timeout");
     if (fds[0].revents != 0) Feed(in, input);
@@ -178,8 +179,8 @@ Result<CommandOutput> RunCommand(SpawnRequest request, std::string_view input, B
   out.write.reset();
   err.write.reset();
   CommandOutput output{};
-  TRY_IN(request.argv.front(), Exchange(std::move(in.write), std::move(out.read), std::move(err.read),
-                                        input, limit, deadline, output));
+  TRY_IN(request.argv.front(), Exchange(std::move(in.write), std::move(out.read),
+                                        std::move(err.read), input, limit, deadline, output));
   const short ended = TRY(PollOne(child.pidfd(), POLLIN, deadline));
   if (ended == 0) {
     return Failure(Code::kDeadlineExceeded, request.argv.front() + " ran too long",

@@ -1,6 +1,7 @@
 #include "fabro/linux/cgroup/leaf.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -13,6 +14,7 @@ namespace fabro::cgroup {
 namespace {
 
 constexpr std::chrono::seconds kRemoveLimit{1};
+constexpr char kPeak[] = "memory.peak";  // v2.
 
 Error NotReusable(const std::string& name, const std::string& why) {
   return Failure(Code::kFailedPrecondition, "control group " + name + " is not reusable: " + why,
@@ -58,9 +60,13 @@ Status Leaf::OpenFiles() {
   }
   const Member* memory = group_.Find(Controller::kMemory);
   if (memory != nullptr && memory->version == Version::kV2) {
-    // Not writable before Linux 6.12: then the leaf serves once.
-    Result<UniqueFd> peak = OpenAt(memory->dir.get(), "memory.peak", O_RDWR);
-    if (peak) peak_ = *std::move(peak);
+    // Writable, and so to be reset, since Linux 6.12. Before, the leaf serves once. By mode and not
+    // by open(2), which lets root have any.
+    struct stat info{};
+    const bool known = ::fstatat(memory->dir.get(), kPeak, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    if (known && (info.st_mode & S_IWUSR) != 0) {
+      peak_ = TRY(OpenAt(memory->dir.get(), kPeak, O_RDWR));
+    }
   }
   return {};
 }
@@ -83,7 +89,7 @@ Result<Counters> Leaf::Read() const {
   if (!peak_) return counters;
   char text[32];
   const ssize_t got = ::pread(peak_.get(), text, sizeof text, 0);
-  if (got <= 0) return SysFailure("read", "memory.peak");
+  if (got <= 0) return SysFailure("read", kPeak);
   std::uint64_t peak = 0;
   std::from_chars(text, text + got, peak);
   counters.memory_peak = peak;
@@ -111,7 +117,7 @@ Status Leaf::ResetPeak() {
     return {};
   }
   if (!peak_) return NotReusable(name(), "the kernel cannot reset memory.peak (Linux 6.12 can)");
-  if (::pwrite(peak_.get(), "0", 1, 0) != 1) return SysFailure("write", "memory.peak");
+  if (::pwrite(peak_.get(), "0", 1, 0) != 1) return SysFailure("write", kPeak);
   return {};
 }
 

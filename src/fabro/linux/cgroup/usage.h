@@ -43,7 +43,7 @@ struct Usage {
   ByteSize memory_current;
   std::optional<ByteSize> memory_peak;
   OomSource oom = OomSource::kNone;
-  std::uint64_t oom_kills = 0;
+  std::uint64_t oom_kills = 0;  // At least one when there was one; v2 counts a victim twice.
   std::uint64_t memory_limit_hits = 0;
   Nanos cpu_time{};
   Nanos cpu_user{};
