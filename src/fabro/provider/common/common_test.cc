@@ -38,7 +38,8 @@ INSTANTIATE_TEST_SUITE_P(
                       GlobCase{"*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false}));
 
 TEST(GlobPatternTest, RefusesWhatHasNoMeaning) {
-  for (const char* bad : {"", "/etc/*", "../x", "a/../b", "a//b", "a/", "a**", "[a", "a\\*", "./a"}) {
+  for (const char* bad :
+       {"", "/etc/*", "../x", "a/../b", "a//b", "a/", "a**", "[a", "a\\*", "./a"}) {
     EXPECT_EQ(GlobPattern::Parse(bad).error().reason, "pattern_invalid") << bad;
   }
 }
@@ -61,7 +62,11 @@ TEST(PathsTest, RelativePathsStartAtTheWorkingDirectory) {
 
 TEST(GrepTest, ResultsAreSortedByFileAndNumberAndCapped) {
   using namespace std::string_view_literals;
-  const auto out = "./b:x\0" "9:late\n./a\0" "10:ten: colon\n./a\0" "2:two\nBinary file x matches\n"sv;
+  const auto out =
+      "./b:x\0"
+      "9:late\n./a\0"
+      "10:ten: colon\n./a\0"
+      "2:two\nBinary file x matches\n"sv;
   GrepOptions two;
   two.max_results = 2;
 

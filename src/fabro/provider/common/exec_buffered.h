@@ -1,5 +1,6 @@
 // A command whose output is wanted as a whole, for the engine's own small commands (git plumbing,
-// probes). `limit` holds per stream; more is kResourceExhausted, output_limit, and ends the command.
+// probes). `limit` holds per stream; more is kResourceExhausted, output_limit, and ends the
+// command.
 #pragma once
 
 #include <cstddef>

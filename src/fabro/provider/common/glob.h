@@ -1,7 +1,7 @@
 // The one glob matcher of all providers: walk in the sandbox, match here.
 //
-// Case-sensitive; `*` and `?` stay within a segment, `[a-z]` and `[!a-z]` are one character, `**` is
-// any number of whole segments and stands only as a whole segment; leading dots match like any
+// Case-sensitive; `*` and `?` stay within a segment, `[a-z]` and `[!a-z]` are one character, `**`
+// is any number of whole segments and stands only as a whole segment; leading dots match like any
 // other character. No escapes: a pattern with a backslash, a `..`, a leading `/` or an open bracket
 // is refused (agent, section 4.3).
 #pragma once
@@ -40,7 +40,8 @@ class GlobPattern {
 bool MatchesSegment(std::string_view pattern, std::string_view text);
 
 // Lists the directory (second: depth, 0 for all).
-using Lister = std::function<Result<std::vector<DirectoryEntry>>(const std::string&, std::uint32_t)>;
+using Lister =
+    std::function<Result<std::vector<DirectoryEntry>>(const std::string&, std::uint32_t)>;
 
 // The files (no directories) below `base` that match, relative to it, in byte order. A `base` that
 // is missing is the lister's error; a missing fixed prefix is no match.

@@ -45,8 +45,16 @@ std::vector<std::string> GrepCommand(GrepTool tool, std::string_view pattern, st
   std::vector<std::string> argv;
   const std::string count = options.max_results ? std::to_string(*options.max_results) : "";
   if (tool == GrepTool::kRipgrep) {
-    argv = {"rg", "--null", "--no-heading", "--with-filename", "--line-number", "--color=never",
-            "--hidden", "--no-messages", "--glob", "!.git"};
+    argv = {"rg",
+            "--null",
+            "--no-heading",
+            "--with-filename",
+            "--line-number",
+            "--color=never",
+            "--hidden",
+            "--no-messages",
+            "--glob",
+            "!.git"};
     if (options.case_insensitive) argv.emplace_back("-i");
     if (!options.glob.empty()) argv.insert(argv.end(), {"--glob", options.glob});
     if (!count.empty()) argv.insert(argv.end(), {"--max-count", count});

@@ -21,12 +21,13 @@ enum class GrepTool { kRipgrep, kGrep };
 std::vector<std::string> GrepCommand(GrepTool tool, std::string_view pattern, std::string_view path,
                                      const GrepOptions& options);
 
-// "file:line:text", sorted by path and line, at most `max_results`. Exit code 1 is no match; another
-// is kInvalidArgument, grep_failed, with what stood on stderr.
+// "file:line:text", sorted by path and line, at most `max_results`. Exit code 1 is no match;
+// another is kInvalidArgument, grep_failed, with what stood on stderr.
 Result<std::vector<std::string>> ReadGrepOutput(int exit_code, std::string_view out,
                                                 std::string_view err, const GrepOptions& options);
 
-// The whole operation over a sandbox's own Exec: probe once, run, read. `tool` is the caller's cache.
+// The whole operation over a sandbox's own Exec: probe once, run, read. `tool` is the caller's
+// cache.
 Result<std::vector<std::string>> GrepByExec(Sandbox& sandbox, std::optional<GrepTool>& tool,
                                             std::string_view pattern, std::string_view path,
                                             const GrepOptions& options);

@@ -243,7 +243,8 @@ Result<std::vector<std::string>> FakeSandbox::Grep(std::string_view pattern, std
     const std::string relative = name.substr(PrefixOf(full).size());
     GrepText(expression, shown == "." ? relative : shown + "/" + relative, text, found);
   }
-  if (options.max_results && found.size() > *options.max_results) found.resize(*options.max_results);
+  if (options.max_results && found.size() > *options.max_results)
+    found.resize(*options.max_results);
   return found;
 }
 

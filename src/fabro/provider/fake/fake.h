@@ -26,8 +26,8 @@ class FakeSandbox final : public Sandbox {
  public:
   using Handler = std::function<Result<FakeExec>(const ExecRequest&)>;
 
-  // Answers the command of exactly this text (argv: joined by spaces). Said several times: one after
-  // the other, the last one again and again.
+  // Answers the command of exactly this text (argv: joined by spaces). Said several times: one
+  // after the other, the last one again and again.
   void Script(const std::string& command, FakeExec exec);
   // Answers all others; without it they end with 127, as in a shell that finds nothing.
   void OnOther(Handler handler);

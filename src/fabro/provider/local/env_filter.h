@@ -9,8 +9,8 @@
 namespace fabro::provider {
 
 struct EnvFilter {
-  bool strict = true;             // Bare API_KEY, TOKEN, … and known secret carriers go too.
-  bool filter_explicit = false;   // Configured variables are filtered as well.
+  bool strict = true;            // Bare API_KEY, TOKEN, … and known secret carriers go too.
+  bool filter_explicit = false;  // Configured variables are filtered as well.
 };
 
 // A secret by its name: `_token` and so on, in any case; with `strict` more.

@@ -79,7 +79,8 @@ Status LocalSandbox::Stop() {
   MarkQuery query;
   query.mark = config_.run_id + "/";
   query.prefix = true;
-  TRY(KillProcesses(query));
+  const std::vector<FoundProcess> killed = TRY(KillProcesses(query));
+  reaper_.Remember(killed);
   reaper_.Reap();
   return {};
 }
@@ -102,7 +103,7 @@ std::string LocalSandbox::NextMark(const ExecRequest& request) {
 Result<ExecResult> LocalSandbox::Exec(const ExecRequest& request) {
   SpawnRequest spawn;
   spawn.cwd = TRY(PathOf(request.cwd.empty() ? "." : request.cwd));
-  struct stat info {};
+  struct stat info{};
   if (::stat(spawn.cwd.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
     return Failure(Code::kNotFound, "working directory " + spawn.cwd + " is not there",
                    "cwd_not_found");
@@ -151,8 +152,7 @@ Result<std::vector<DirectoryEntry>> LocalSandbox::ListDirectory(std::string_view
   return ListLocalDirectory(full, depth);
 }
 
-Result<std::vector<std::string>> LocalSandbox::Grep(std::string_view pattern,
-                                                    std::string_view path,
+Result<std::vector<std::string>> LocalSandbox::Grep(std::string_view pattern, std::string_view path,
                                                     const GrepOptions& options) {
   std::optional<GrepTool> tool;
   {
@@ -211,9 +211,8 @@ Result<std::size_t> KillLeftovers(const std::string& run_id) {
   MarkQuery query;
   query.mark = run_id + "/";
   query.prefix = true;
-  const std::vector<FoundProcess> found = TRY(FindProcesses(query));
-  TRY(KillProcesses(query));
-  return found.size();
+  const std::vector<FoundProcess> killed = TRY(KillProcesses(query));
+  return killed.size();
 }
 
 }  // namespace fabro::provider

@@ -18,7 +18,7 @@ struct LocalConfig {
   std::string working_directory;           // Absolute; made when missing.
   std::map<std::string, std::string> env;  // Of the environment; on top of the filtered host's.
   EnvFilter filter;
-  std::string run_id;                      // Begins the mark of commands without an exec_id.
+  std::string run_id;  // Begins the mark of commands without an exec_id.
   // What the commands inherit, filtered; `OwnEnvironment()` outside tests.
   std::vector<std::string> host_environment;
 };

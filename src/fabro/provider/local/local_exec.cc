@@ -27,7 +27,10 @@ Result<std::array<UniqueFd, 2>> MakePipe() {
 class LocalExec {
  public:
   LocalExec(OrphanReaper& reaper, const ExecRequest& request, MarkQuery query)
-      : reaper_(reaper), request_(request), query_(std::move(query)), cancel_fd_(request.cancel_fd) {}
+      : reaper_(reaper),
+        request_(request),
+        query_(std::move(query)),
+        cancel_fd_(request.cancel_fd) {}
 
   Result<ExecResult> Run(SpawnRequest spawn);
 
@@ -51,7 +54,7 @@ class LocalExec {
   std::optional<Process> leader_;  // Until reaped.
   UniqueFd out_;
   UniqueFd err_;
-  UniqueFd watched_;               // In the grace, one of those still alive after the leader.
+  UniqueFd watched_;  // In the grace, one of those still alive after the leader.
   Phase phase_ = Phase::kRunning;
   Deadline deadline_;
   Termination termination_ = Termination::kExited;
@@ -121,7 +124,8 @@ Status LocalExec::LeaderEnded() {
 }
 
 Status LocalExec::KillAll() {
-  TRY(KillProcesses(query_));
+  const std::vector<FoundProcess> killed = TRY(KillProcesses(query_));
+  reaper_.Remember(killed);
   watched_.reset();
   if (leader_) {
     const pid_t pid = leader_->pid();

@@ -21,7 +21,7 @@ constexpr std::size_t kChunk = std::size_t{1} << 17;
 Result<UniqueFd> OpenRegular(const std::string& path, int flags, mode_t mode) {
   UniqueFd file(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode));
   if (!file) return FileFailure(errno, path);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return FileFailure(errno, path);
   if (S_ISDIR(info.st_mode)) return IsDirectory(path);
   if (!S_ISREG(info.st_mode)) return NotRegular(path);
@@ -66,7 +66,7 @@ Status ListOne(const std::string& base, const Pending& at, std::vector<Directory
   if (!dir) return FileFailure(errno, path);
   const std::vector<std::string> names = TRY(ListDir(dir.get()));
   for (const std::string& name : names) {
-    struct stat info {};
+    struct stat info{};
     if (::fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     DirectoryEntry entry;
     entry.name = at.relative.empty() ? name : at.relative + "/" + name;
@@ -101,7 +101,7 @@ Status WriteLocalFile(const std::string& path, std::string_view content) {
 }
 
 Status DeleteLocalFile(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) return FileFailure(errno, path);
   if (S_ISDIR(info.st_mode)) return IsDirectory(path);
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return NotRegular(path);
@@ -110,7 +110,7 @@ Status DeleteLocalFile(const std::string& path) {
 }
 
 Result<bool> LocalFileExists(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
   return FileFailure(errno, path);
@@ -133,12 +133,11 @@ Result<std::vector<DirectoryEntry>> ListLocalDirectory(const std::string& path,
 
 Status CopyLocalFile(const std::string& from, const std::string& to) {
   const UniqueFd source = TRY(OpenRegular(from, O_RDONLY, 0));
-  struct stat source_info {};
-  struct stat target_info {};
-  const bool same = ::fstat(source.get(), &source_info) == 0 &&
-                    ::stat(to.c_str(), &target_info) == 0 &&
-                    source_info.st_dev == target_info.st_dev &&
-                    source_info.st_ino == target_info.st_ino;
+  struct stat source_info{};
+  struct stat target_info{};
+  const bool same =
+      ::fstat(source.get(), &source_info) == 0 && ::stat(to.c_str(), &target_info) == 0 &&
+      source_info.st_dev == target_info.st_dev && source_info.st_ino == target_info.st_ino;
   if (same) return {};  // Truncating it would lose it.
   const UniqueFd target = TRY(OpenForWriting(to));
   std::vector<char> chunk(kChunk);

@@ -19,7 +19,8 @@ Status WriteLocalFile(const std::string& path, std::string_view content);
 Status DeleteLocalFile(const std::string& path);
 Result<bool> LocalFileExists(const std::string& path);
 // depth 0: no bound. Links are listed and not walked.
-Result<std::vector<DirectoryEntry>> ListLocalDirectory(const std::string& path, std::uint32_t depth);
+Result<std::vector<DirectoryEntry>> ListLocalDirectory(const std::string& path,
+                                                       std::uint32_t depth);
 // Streams a regular file; the target's parents are made.
 Status CopyLocalFile(const std::string& from, const std::string& to);
 

@@ -100,8 +100,8 @@ Result<std::vector<FoundProcess>> FindProcesses(const MarkQuery& query) {
   std::map<pid_t, pid_t> parents;
   for (const Stat& stat : all) {
     parents[stat.pid] = stat.parent;
-    ours[stat.pid] = stat.pid != ::getpid() &&
-                     (stat.session == query.session || CarriesMark(stat.pid, query));
+    ours[stat.pid] =
+        stat.pid != ::getpid() && (stat.session == query.session || CarriesMark(stat.pid, query));
   }
   std::vector<FoundProcess> found;
   for (const Stat& stat : all) {
@@ -127,7 +127,8 @@ Result<UniqueFd> WatchAny(const MarkQuery& query) {
   return UniqueFd();
 }
 
-Status KillProcesses(const MarkQuery& query) {
+Result<std::vector<FoundProcess>> KillProcesses(const MarkQuery& query) {
+  std::vector<FoundProcess> all_killed;
   const Deadline deadline = std::chrono::steady_clock::now() + kKillBound;
   // Two empty scans: in the middle of an execve a process has no environment to read.
   for (int empty_scans = 0; empty_scans < 2;) {
@@ -139,6 +140,7 @@ Status KillProcesses(const MarkQuery& query) {
       if (!pidfd) continue;
       (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
       killed.push_back(std::move(pidfd));
+      all_killed.push_back(process);
     }
     for (const UniqueFd& pidfd : killed) {
       const short ended = TRY(PollOne(pidfd.get(), POLLIN, deadline));
@@ -148,7 +150,7 @@ Status KillProcesses(const MarkQuery& query) {
       }
     }
   }
-  return {};
+  return all_killed;
 }
 
 Status OrphanReaper::BecomeSubreaper() {
@@ -172,9 +174,9 @@ void OrphanReaper::Forget(pid_t leader) {
   leaders_.erase(leader);
 }
 
-void OrphanReaper::Remember(const std::vector<FoundProcess>& survivors) {
+void OrphanReaper::Remember(const std::vector<FoundProcess>& processes) {
   const std::lock_guard lock(mutex_);
-  for (const FoundProcess& process : survivors) sessions_.insert(process.session);
+  for (const FoundProcess& process : processes) sessions_.insert(process.session);
 }
 
 void OrphanReaper::Reap() {

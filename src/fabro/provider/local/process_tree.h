@@ -21,9 +21,9 @@ namespace fabro::provider {
 inline constexpr char kExecMark[] = "FABRO_EXEC";
 
 struct MarkQuery {
-  std::string mark;      // The value of FABRO_EXEC.
-  bool prefix = false;   // `mark` is only its beginning: "<run>/".
-  pid_t session = -1;    // Also everything in this session.
+  std::string mark;     // The value of FABRO_EXEC.
+  bool prefix = false;  // `mark` is only its beginning: "<run>/".
+  pid_t session = -1;   // Also everything in this session.
 };
 
 struct FoundProcess {
@@ -38,9 +38,9 @@ Result<std::vector<FoundProcess>> FindProcesses(const MarkQuery& query);
 // A pidfd of one of them, empty when none is left.
 Result<UniqueFd> WatchAny(const MarkQuery& query);
 
-// SIGKILL until a scan finds none, since a fork may win a round. kDeadlineExceeded, processes_left,
-// when something does not die within 5 s.
-Status KillProcesses(const MarkQuery& query);
+// SIGKILL until a scan finds none, since a fork may win a round; gives those that were killed.
+// kDeadlineExceeded, processes_left, when something does not die within 5 s.
+Result<std::vector<FoundProcess>> KillProcesses(const MarkQuery& query);
 
 // Makes this process the one that orphans fall to, and reaps those that our commands left; never a
 // child that somebody else here waits for.
@@ -51,8 +51,8 @@ class OrphanReaper {
   // Spawns a leader in its own session; it is the caller's to wait for until Forget().
   Result<Process> SpawnLeader(const SpawnRequest& request);
   void Forget(pid_t leader);
-  // What a command leaves alive: their sessions, so that their zombies are known later.
-  void Remember(const std::vector<FoundProcess>& survivors);
+  // What a command left alive, or what was killed: their sessions, so that zombies are known later.
+  void Remember(const std::vector<FoundProcess>& processes);
   void Reap();
 
  private:
