@@ -96,7 +96,8 @@ TEST(CompileTest, IsDeterministicAndSmall) {
   }
 }
 
-// How many instructions run for a number before its leaf: a return or the first load of an argument.
+// How many instructions run for a number before its leaf: a return or the first load of an
+// argument.
 std::size_t StepsTo(std::span<const sock_filter> program, Arch arch, std::uint32_t number) {
   std::size_t steps = 0;
   std::uint32_t a = 0;
