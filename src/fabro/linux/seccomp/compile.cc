@@ -51,7 +51,7 @@ sock_filter Return(const Verdict& verdict, Report report) {
 
 // Falls through when the condition holds and jumps `skip` instructions beyond its end when not.
 void AppendCondition(const Condition& condition, std::size_t skip, Block& out) {
-  out.push_back(Load(offsetof(seccomp_data, args) + 8U * condition.arg));
+  out.push_back(Load(offsetof(seccomp_data, args) + std::size_t{8} * condition.arg));
   if (condition.mask != 0xFFFFFFFF) {
     out.push_back(Insn(BPF_ALU | BPF_AND | BPF_K, condition.mask));
   }
