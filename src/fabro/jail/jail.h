@@ -14,6 +14,8 @@
 // jail_gone. Spec: isolation engine, sections 2 to 6 and 13.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -36,20 +38,21 @@ class Jailer {
     std::string program;  // Path of faber-jailer; empty: beside this program, else in PATH.
   };
 
-  // A child is started from the calling thread, which must be one that lives as long as the Jail
-  // (its end would end the jailer: prctl(2), PR_SET_PDEATHSIG). Sends and checks the version.
+  // From any thread: the jailer watches its connection, not its parent, so it outlives the thread,
+  // and the process too while somebody holds the connection. Checks the version.
   static Result<Jailer> Open(const Options& options);
 
   // Takes over a connection that another process handed on (Jail::ReleaseLease).
-  static Jailer Adopt(UniqueFd connection) { return Jailer(std::move(connection)); }
+  static Jailer Adopt(UniqueFd connection) { return Jailer(std::move(connection), std::nullopt); }
 
-  bool is_child() const { return is_child_; }
+  bool is_child() const { return child_.has_value(); }
 
  private:
   friend class Jail;
-  explicit Jailer(UniqueFd connection) : connection_(std::move(connection)) {}
+  Jailer(UniqueFd connection, std::optional<pid_t> child)
+      : connection_(std::move(connection)), child_(child) {}
   UniqueFd connection_;
-  bool is_child_ = false;
+  std::optional<pid_t> child_;  // To be reaped once its connection is closed.
 };
 
 // The guest's ends of its standard streams. A pipe or /dev/null; the jailer refuses anything else.
@@ -113,7 +116,8 @@ class Jail {
   // Kills everything, waits until nothing is left (bounded: 5 s), gives the ids and groups back.
   Status Stop();
 
-  // Gives the lease away: the Jail lives on as long as somebody holds the returned connection.
+  // Gives the lease away: the Jail lives on as long as somebody holds the returned connection. A
+  // jailer that was our child becomes a zombie of ours when that is over.
   UniqueFd ReleaseLease();
 
  private:

@@ -262,12 +262,10 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   return text;
 }
 
-// Lowers to the inherited hard limit where we cannot raise (root without CAP_SYS_RESOURCE).
+// Lowers to the inherited hard limit: inside a user namespace nobody can raise it again.
 RlimitPlan Clamped(const HostFacts& facts, std::uint32_t resource, std::uint64_t value) {
-  if (!facts.may_raise_limits) {
-    for (const InheritedLimit& limit : facts.limits) {
-      if (limit.resource == resource) value = std::min(value, limit.hard);
-    }
+  for (const InheritedLimit& limit : facts.limits) {
+    if (limit.resource == resource) value = std::min(value, limit.hard);
   }
   return {.resource = resource, .soft = value, .hard = value};
 }

@@ -50,7 +50,6 @@ struct HostFacts {
   std::optional<SourceFacts> workspace; // Of a disk workspace.
   std::vector<SourceFacts> binds;       // One for each of SandboxSpec::binds.
   std::vector<InheritedLimit> limits;   // Hard limits that we cannot exceed; absent: unlimited.
-  bool may_raise_limits = false;        // CAP_SYS_RESOURCE in the first user namespace.
 };
 
 // One step of building the root; wire::MountStep with the source still to be opened.

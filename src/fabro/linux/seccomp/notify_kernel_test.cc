@@ -40,14 +40,7 @@ struct Pipe {
   }
 };
 
-class NotifyKernelTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!ListenerAllowed()) GTEST_SKIP() << "this process is below another listener";
-  }
-};
-
-TEST_F(NotifyKernelTest, TheListenerSeesTheExactCallOfAGrandchild) {
+TEST(NotifyKernelTest, TheListenerSeesTheExactCallOfAGrandchild) {
   for (const Level level : kBuilt) {
     const Pipe pids;
     const FilterOptions options{.level = level};
@@ -68,7 +61,7 @@ TEST_F(NotifyKernelTest, TheListenerSeesTheExactCallOfAGrandchild) {
   }
 }
 
-TEST_F(NotifyKernelTest, AReportedCallGetsItsErrnoFromTheListener) {
+TEST(NotifyKernelTest, AReportedCallGetsItsErrnoFromTheListener) {
   Guest guest({.level = Level::kMedium}, [] {
     const bool refused = ::ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 && errno == EPERM;
     const bool again = ::socket(AF_ALG, SOCK_SEQPACKET, 0) < 0 && errno == EAFNOSUPPORT;
@@ -79,7 +72,7 @@ TEST_F(NotifyKernelTest, AReportedCallGetsItsErrnoFromTheListener) {
   EXPECT_EQ(guest.Wait(), "exit 0");
 }
 
-TEST_F(NotifyKernelTest, ForeignAbisAreSeenAsSuch) {
+TEST(NotifyKernelTest, ForeignAbisAreSeenAsSuch) {
 #if defined(__x86_64__)
   Guest guest({.level = Level::kMedium},
               [] { return ::syscall(0x40000000 | SYS_getpid) < 0 ? 1 : 2; });
@@ -91,7 +84,7 @@ TEST_F(NotifyKernelTest, ForeignAbisAreSeenAsSuch) {
 #endif
 }
 
-TEST_F(NotifyKernelTest, WithoutAReaderDeniedCallsFailClosed) {
+TEST(NotifyKernelTest, WithoutAReaderDeniedCallsFailClosed) {
   for (const Level level : kBuilt) {
     const Pipe gate;
     Guest guest({.level = level}, [&] {
@@ -106,7 +99,7 @@ TEST_F(NotifyKernelTest, WithoutAReaderDeniedCallsFailClosed) {
   }
 }
 
-TEST_F(NotifyKernelTest, AGuestGetsNoListenerAndItsOwnFilterLoosensNothing) {
+TEST(NotifyKernelTest, AGuestGetsNoListenerAndItsOwnFilterLoosensNothing) {
   Guest guest({.level = Level::kMedium}, [] {
     const sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     if (LoadFilterWithListener(allow, std::size(allow)) != -EINVAL) return 1;
@@ -129,9 +122,6 @@ class ToolsTest : public testing::TestWithParam<std::tuple<Level, Sockets>> {
     if (::geteuid() == 0) {
       EXPECT_EQ(::chown(folder_.c_str(), kNobody, kNobody), 0);
     }
-  }
-  void SetUp() override {
-    if (!ListenerAllowed()) GTEST_SKIP() << "this process is below another listener";
   }
   ~ToolsTest() override { Run({"/bin/rm", "-r", folder_}); }
 

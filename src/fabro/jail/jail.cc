@@ -1,0 +1,396 @@
+#include "fabro/jail/jail.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fabro/jail/plan/plan.h"
+#include "fabro/jail/protocol/messages.h"
+#include "fabro/linux/file.h"
+#include "fabro/linux/poll.h"
+#include "fabro/linux/socket.h"
+
+namespace fabro::jail {
+namespace {
+
+using protocol::Type;
+using std::chrono::steady_clock;
+
+constexpr auto kAnswerLimit = std::chrono::seconds(30);
+
+Error JailGone(std::string what) {
+  return Failure(Code::kUnavailable, std::move(what), "jail_gone", "make a new sandbox");
+}
+
+Error Unreachable(std::string what, std::string fix) {
+  return Failure(Code::kUnavailable, std::move(what), "jailer_unreachable", std::move(fix));
+}
+
+struct Answer {
+  Type type = Type::kError;
+  std::string body;
+  std::vector<UniqueFd> fds;
+};
+
+// One message of the jailer; a kError becomes the Error that it carries.
+Result<Answer> ReceiveAnswer(int socket, std::uint32_t request, Deadline deadline) {
+  for (;;) {
+    const short events = TRY(PollOne(socket, POLLIN, deadline));
+    if (events == 0) return JailGone("the jailer did not answer in time");
+    Message message =
+        TRY(ReceiveMessage(socket, protocol::kMaxMessage, protocol::kMaxFds));
+    if (message.closed) return JailGone("the jailer has ended");
+    const protocol::Frame frame = TRY(protocol::DecodeFrame(message.bytes));
+    // An answer to somebody who held the connection before us, or who gave up waiting.
+    if (frame.request != request && !(frame.request == 0 && frame.type == Type::kError)) continue;
+    if (frame.type == Type::kError) return protocol::DecodeError(frame.body);
+    return Answer{.type = frame.type, .body = std::string(frame.body),
+                  .fds = std::move(message.fds)};
+  }
+}
+
+std::uint32_t NextRequest() {
+  // Not from 1: after Reattach the jailer may still answer what its last owner asked.
+  static std::atomic<std::uint32_t> next{static_cast<std::uint32_t>(::getpid()) << 12U};
+  std::uint32_t number = ++next;
+  while (number == 0) number = ++next;
+  return number;
+}
+
+Result<Answer> Ask(int socket, Type type, std::string_view body, std::span<const int> fds,
+                   Type expected) {
+  const std::uint32_t request = NextRequest();
+  const Status sent = SendMessage(socket, protocol::EncodeFrame(type, request, body), fds);
+  if (!sent) return JailGone("the jailer has ended");
+  Answer answer = TRY(ReceiveAnswer(socket, request, steady_clock::now() + kAnswerLimit));
+  if (answer.type != expected) return JailGone("the jailer gave an answer to another question");
+  return answer;
+}
+
+std::string BesideThisProgram() {
+  std::string path(PATH_MAX, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+  path.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string() : path.substr(0, slash) + "/faber-jailer";
+}
+
+Result<std::string> FindProgram(const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
+  const std::string beside = BesideThisProgram();
+  if (!beside.empty() && ::access(beside.c_str(), X_OK) == 0) return beside;
+  const char* path = std::getenv("PATH");
+  const std::string_view dirs = path == nullptr ? "" : path;
+  for (std::size_t begin = 0; begin < dirs.size();) {
+    const std::size_t end = std::min(dirs.find(':', begin), dirs.size());
+    const std::string candidate = std::string(dirs.substr(begin, end - begin)) + "/faber-jailer";
+    if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    begin = end + 1;
+  }
+  return Unreachable("faber-jailer is neither beside this program nor in PATH",
+                     "install it beside this program");
+}
+
+struct SpawnActions {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  SpawnActions() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  SpawnActions(const SpawnActions&) = delete;
+  SpawnActions& operator=(const SpawnActions&) = delete;
+  ~SpawnActions() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+};
+
+// In a session of its own, so that a Ctrl-C of the caller's terminal does not reach it: it ends when
+// its connection does. It gets no descriptor but the connection, and an empty environment.
+Result<pid_t> StartJailer(const std::string& program, int connection) {
+  constexpr int kConnectionFd = 3;
+  constexpr int kAbove = 10;
+  // dup2 onto itself would keep close-on-exec.
+  const UniqueFd high(::fcntl(connection, F_DUPFD_CLOEXEC, kAbove));
+  if (!high) return SysFailure("F_DUPFD_CLOEXEC");
+  SpawnActions spawn;
+  ::posix_spawn_file_actions_adddup2(&spawn.actions, high.get(), kConnectionFd);
+  for (int fd = 0; fd <= 1; ++fd) {
+    ::posix_spawn_file_actions_addopen(&spawn.actions, fd, "/dev/null", O_RDWR, 0);
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(&spawn.actions, kConnectionFd + 1);
+  sigset_t none;
+  sigset_t all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&spawn.attributes, &none);
+  ::posix_spawnattr_setsigdefault(&spawn.attributes, &all);
+  ::posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                    POSIX_SPAWN_SETSIGDEF);
+  std::string name = "faber-jailer";
+  char* argv[] = {name.data(), nullptr};
+  char* env[] = {nullptr};
+  pid_t pid = -1;
+  const int error =
+      ::posix_spawn(&pid, program.c_str(), &spawn.actions, &spawn.attributes, argv, env);
+  if (error != 0) {
+    Error failure = SysFailureOf(error, "starting", program);
+    failure.reason = "jailer_unreachable";
+    return failure;
+  }
+  return pid;
+}
+
+void Reap(std::optional<pid_t>& child) {
+  if (!child) return;
+  while (::waitpid(*child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  child.reset();
+}
+
+std::string RunDirectory() {
+  if (::geteuid() == 0) return "/run/faber";
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  return runtime == nullptr || runtime[0] != '/' ? "" : std::string(runtime) + "/faber";
+}
+
+// The descriptor of a host path. A symlink as last component is refused, not followed.
+Result<UniqueFd> OpenSource(const HostPath& path, const char* reason, std::string_view what) {
+  Result<UniqueFd> source = Open(path.value(), O_PATH | O_NOFOLLOW);
+  if (!source) {
+    Error error = std::move(source).error();
+    error.message = std::string(what) + ": " + error.message;
+    error.reason = reason;
+    error.fix = "name a path that exists";
+    return error;
+  }
+  return source;
+}
+
+Result<std::vector<UniqueFd>> OpenSources(const model::SandboxSpec& spec) {
+  std::vector<UniqueFd> fds;
+  if (spec.root.kind == model::RootSource::Kind::kDir) {
+    UniqueFd dir = TRY(OpenSource(spec.root.dir, "rootfs_refused", "rootfs (--rootfs)"));
+    fds.push_back(std::move(dir));
+  }
+  if (spec.workspace.kind == model::WorkspaceKind::kDisk) {
+    UniqueFd dir = TRY(OpenSource(spec.workspace.dir, "workspace_refused", "workspace (--workspace)"));
+    fds.push_back(std::move(dir));
+  }
+  for (const model::Bind& bind : spec.binds) {
+    UniqueFd source = TRY(OpenSource(bind.source, "bind_refused", "bind (--bind)"));
+    fds.push_back(std::move(source));
+  }
+  return fds;
+}
+
+std::vector<int> Numbers(const std::vector<UniqueFd>& fds) {
+  std::vector<int> numbers;
+  for (const UniqueFd& fd : fds) numbers.push_back(fd.get());
+  return numbers;
+}
+
+}  // namespace
+
+Result<Jailer> Jailer::Open(const Options& options) {
+  using Mode = Options::Mode;
+  const std::string directory = RunDirectory();
+  if (options.mode != Mode::kChild && !directory.empty()) {
+    Result<UniqueFd> running = ConnectUnix(directory + "/jailer.sock", SocketType::kSeqPacket);
+    if (running && Ask(running->get(), Type::kHello, {}, {}, Type::kHelloOk)) {
+      return Jailer(*std::move(running), std::nullopt);
+    }
+  }
+  if (options.mode == Mode::kRunning) {
+    return Unreachable("no jailer of this user listens in " + directory, "start one: faber jailer");
+  }
+  const std::string program = TRY(FindProgram(options.program));
+  SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
+  const pid_t pid = TRY(StartJailer(program, pair.second.get()));
+  pair.second.reset();
+  Jailer jailer(std::move(pair.first), pid);
+  const auto hello = Ask(jailer.connection_.get(), Type::kHello, {}, {}, Type::kHelloOk);
+  if (!hello) {
+    jailer.connection_.reset();
+    Reap(jailer.child_);
+    return hello.error();
+  }
+  return jailer;
+}
+
+struct Exec::State {
+  UniqueFd channel;
+  UniqueFd terminal;
+  std::optional<model::Outcome> outcome;
+};
+
+Exec::Exec(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Exec::Exec(Exec&&) noexcept = default;
+Exec& Exec::operator=(Exec&&) noexcept = default;
+Exec::~Exec() = default;  // Closing the channel cancels the command.
+
+int Exec::fd() const { return state_->channel.get(); }
+UniqueFd Exec::TakeTerminal() { return std::move(state_->terminal); }
+
+Status Exec::Signal(int signal) {
+  const protocol::Signal order{.number = signal};
+  const Status sent = SendMessage(state_->channel.get(), protocol::EncodeFrame(
+                                                             Type::kSignal, 0, protocol::Encode(order)));
+  // Over already: Wait() has the news.
+  return sent || sent.error().sys_errno == EPIPE ? Status() : sent;
+}
+
+Status Exec::Terminate(model::Fate fate, std::chrono::milliseconds grace) {
+  const protocol::Terminate order{.fate = fate, .grace = grace};
+  const Status sent =
+      SendMessage(state_->channel.get(),
+                  protocol::EncodeFrame(Type::kTerminate, 0, protocol::Encode(order)));
+  return sent || sent.error().sys_errno == EPIPE ? Status() : sent;
+}
+
+Result<std::optional<model::Outcome>> Exec::Poll() {
+  if (!state_->outcome) {
+    const short events = TRY(PollOne(state_->channel.get(), POLLIN, steady_clock::now()));
+    if (events == 0) return std::optional<model::Outcome>();
+    TRY(Wait());
+  }
+  return state_->outcome;
+}
+
+Result<model::Outcome> Exec::Wait() {
+  if (state_->outcome) return *state_->outcome;
+  auto answer = ReceiveAnswer(state_->channel.get(), 0, std::nullopt);
+  model::Outcome outcome;
+  if (answer && answer->type == Type::kOutcome) {
+    outcome = TRY(protocol::DecodeOutcome(answer->body));
+  } else {
+    outcome.fate = model::Fate::kInfrastructureFailure;
+    outcome.message = answer ? "the jailer gave no outcome" : answer.error().ToString();
+  }
+  state_->outcome = outcome;
+  return outcome;
+}
+
+struct Jail::State {
+  UniqueFd connection;
+  std::optional<pid_t> child;
+  model::SandboxInfo info;
+  std::mutex asking;  // One request with a reply at a time.
+  bool live = true;
+
+  Status Stop() {
+    const std::lock_guard<std::mutex> lock(asking);
+    if (!std::exchange(live, false)) return {};
+    const auto stopped = Ask(connection.get(), Type::kStop, {}, {}, Type::kStopped);
+    connection.reset();
+    Reap(child);
+    if (!stopped) return stopped.error();
+    return {};
+  }
+  ~State() { (void)Stop(); }
+};
+
+Jail::Jail(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Jail::Jail(Jail&&) noexcept = default;
+Jail& Jail::operator=(Jail&&) noexcept = default;
+Jail::~Jail() = default;
+
+Result<Jail> Jail::Create(Jailer jailer, const model::SandboxSpec& spec) {
+  auto state = std::make_unique<State>();
+  state->connection = std::move(jailer.connection_);
+  state->child = jailer.child_;
+  TRY(plan::CheckSandbox(spec));
+  const std::vector<UniqueFd> sources = TRY(OpenSources(spec));
+  const Answer answer = TRY(Ask(state->connection.get(), Type::kCreate, protocol::Encode(spec),
+                                Numbers(sources), Type::kReady));
+  model::SandboxInfo info = TRY(protocol::DecodeSandboxInfo(answer.body));
+  state->info = std::move(info);
+  return Jail(std::move(state));
+}
+
+Result<Jail> Jail::Reattach(Jailer jailer) {
+  auto state = std::make_unique<State>();
+  state->connection = std::move(jailer.connection_);
+  const Answer answer = TRY(Ask(state->connection.get(), Type::kInfo, {}, {}, Type::kReady));
+  model::SandboxInfo info = TRY(protocol::DecodeSandboxInfo(answer.body));
+  state->info = std::move(info);
+  return Jail(std::move(state));
+}
+
+const model::SandboxInfo& Jail::info() const { return state_->info; }
+
+namespace {
+
+struct Started {
+  UniqueFd channel;
+  UniqueFd terminal;
+};
+
+Result<Started> StartOn(int connection, const protocol::StartExec& start, const GuestStdio& stdio) {
+  SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
+  std::vector<int> fds = {pair.second.get()};
+  if (!start.spec.tty) {
+    for (const UniqueFd* stream : {&stdio.in, &stdio.out, &stdio.err}) {
+      if (!*stream) {
+        return Failure(Code::kInvalidArgument, "a standard stream of the command is missing",
+                       "spec_invalid", "give three pipes, or ask for a terminal");
+      }
+      fds.push_back(stream->get());
+    }
+  }
+  // One message: requests of several threads cannot mix, and this one has no reply here.
+  if (!SendMessage(connection, protocol::EncodeFrame(Type::kExec, 0, protocol::Encode(start)), fds)) {
+    return JailGone("the jailer has ended");
+  }
+  pair.second.reset();
+  Answer answer = TRY(ReceiveAnswer(pair.first.get(), 0, steady_clock::now() + kAnswerLimit));
+  if (answer.type != Type::kAccepted) return JailGone("the jailer did not accept the command");
+  Started started;
+  started.channel = std::move(pair.first);
+  if (!answer.fds.empty()) started.terminal = std::move(answer.fds[0]);
+  return started;
+}
+
+}  // namespace
+
+Result<Exec> Jail::Start(const model::ExecSpec& spec, GuestStdio stdio) {
+  TRY(plan::CheckExec(spec));
+  Started started = TRY(StartOn(state_->connection.get(), {.spec = spec}, stdio));
+  auto state = std::make_unique<Exec::State>();
+  state->channel = std::move(started.channel);
+  state->terminal = std::move(started.terminal);
+  return Exec(std::move(state));
+}
+
+Result<Exec> Jail::StartFileHelper(GuestStdio stdio) {
+  protocol::StartExec start;
+  start.spec.argv = {"faber-init", "files"};
+  start.spec.cwd = GuestPath("/");
+  start.file_helper = true;
+  Started started = TRY(StartOn(state_->connection.get(), start, stdio));
+  auto state = std::make_unique<Exec::State>();
+  state->channel = std::move(started.channel);
+  return Exec(std::move(state));
+}
+
+Status Jail::Stop() { return state_->Stop(); }
+
+UniqueFd Jail::ReleaseLease() {
+  const std::lock_guard<std::mutex> lock(state_->asking);
+  state_->live = false;
+  return std::move(state_->connection);
+}
+
+}  // namespace fabro::jail

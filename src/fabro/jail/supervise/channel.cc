@@ -1,0 +1,85 @@
+#include "fabro/jail/supervise/channel.h"
+
+#include <cerrno>
+
+#include "fabro/jail/supervise/classify.h"
+#include "fabro/linux/socket.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+using wire::Step;
+
+std::string FixOf(const wire::Failed& failed) {
+  switch (static_cast<Step>(failed.step)) {
+    case Step::kUnshareUser:
+      return "allow user namespaces: sysctl -w user.max_user_namespaces=15000 (Ubuntu 24.04: also "
+             "kernel.apparmor_restrict_unprivileged_userns=0)";
+    case Step::kProc:
+      return failed.sys_errno == EPERM
+                 ? "this machine's /proc is partly covered by mounts (a container?): run on the "
+                   "host, or start the container with an unmasked /proc"
+                 : "needs Linux 5.8 for procfs with subset=pid";
+    case Step::kTimeNamespace:
+      return "needs a kernel with CONFIG_TIME_NS (Linux 5.6)";
+    default:
+      return "run 'faber check' to see which layers this machine has";
+  }
+}
+
+}  // namespace
+
+Result<WireMessage> ReceiveWire(int socket, Deadline deadline) {
+  const short events = TRY(PollOne(socket, POLLIN, deadline));
+  if (events == 0) {
+    return Failure(Code::kDeadlineExceeded, "the guest's side did not answer in time");
+  }
+  Message packet = TRY(ReceiveMessage(socket, wire::kMaxMessage, wire::kMaxFds));
+  WireMessage message;
+  if (packet.closed) {
+    message.closed = true;
+    return message;
+  }
+  wire::Header header;
+  if (packet.bytes.size() < sizeof(header)) return Failure(Code::kInternal, "short message");
+  std::memcpy(&header, packet.bytes.data(), sizeof(header));
+  const std::size_t length = packet.bytes.size() - sizeof(header);
+  if (header.magic != wire::kMagic || header.version != wire::kVersion || header.length != length) {
+    return Failure(Code::kInternal, "faber-init and faber-jailer are not of one build",
+                   "isolation_unavailable", "install both from one build");
+  }
+  message.type = static_cast<wire::Type>(header.type);
+  message.body = packet.bytes.substr(sizeof(header));
+  message.fds = std::move(packet.fds);
+  return message;
+}
+
+Result<WireMessage> ExpectWire(int socket, wire::Type type, Deadline deadline) {
+  WireMessage message = TRY(ReceiveWire(socket, deadline));
+  if (message.closed) {
+    return Failure(Code::kUnavailable, "the guest's side ended early", "isolation_unavailable",
+                   "look into the kernel's log for a kill");
+  }
+  wire::Failed failed;
+  if (message.type == wire::Type::kFailed && message.Read(failed)) return StepError(failed);
+  if (message.type != type) return Failure(Code::kInternal, "unexpected message from the guest's side");
+  return message;
+}
+
+Status SendWire(int socket, wire::Type type, std::string_view body, std::span<const int> fds) {
+  wire::Header header;
+  header.type = static_cast<std::uint16_t>(type);
+  header.length = static_cast<std::uint32_t>(body.size());
+  std::string packet(BytesOf(header));
+  packet.append(body);
+  return SendMessage(socket, packet, fds);
+}
+
+Error StepError(const wire::Failed& failed) {
+  Error error = Failure(Code::kFailedPrecondition, "isolation: " + DescribeFailure(failed),
+                        "isolation_unavailable", FixOf(failed));
+  error.sys_errno = failed.sys_errno;
+  return error;
+}
+
+}  // namespace fabro::jail::supervise

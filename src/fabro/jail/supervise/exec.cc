@@ -1,0 +1,314 @@
+#include "fabro/jail/supervise/exec.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "fabro/jail/supervise/violations.h"
+#include "fabro/linux/socket.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using wire::Type;
+
+constexpr milliseconds kLongestSample{100};
+constexpr milliseconds kKillAgain{5};
+constexpr std::chrono::seconds kKillLimit{5};
+
+cgroup::Limits LeafLimits(const model::Limits& limits) {
+  cgroup::Limits leaf;
+  leaf.memory = limits.memory;
+  if (limits.pids) leaf.pids = *limits.pids;
+  leaf.cpu_milli = limits.cpu_millis;
+  return leaf;
+}
+
+void FillUsage(const cgroup::Usage& usage, model::Outcome& outcome) {
+  outcome.usage.cpu_time = usage.cpu_time;
+  outcome.usage.cpu_user = usage.cpu_user;
+  outcome.usage.cpu_system = usage.cpu_system;
+  outcome.usage.memory_peak = usage.memory_peak;
+  if (usage.pids_peak) outcome.usage.pids_peak = static_cast<std::uint32_t>(*usage.pids_peak);
+  outcome.usage.throttled_periods = usage.throttled_periods;
+}
+
+}  // namespace
+
+Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, cgroup::Leaf leaf,
+           std::function<void()> on_end)
+    : loop_(loop),
+      group_(group),
+      init_socket_(init_socket),
+      on_end_(std::move(on_end)),
+      id_(parts.id),
+      plan_(std::move(parts.plan)),
+      filter_(parts.filter),
+      stdio_(std::move(parts.stdio)),
+      program_(std::move(parts.program)),
+      channel_(std::move(parts.channel)) {
+  leaf_.emplace(std::move(leaf));
+}
+
+Exec::~Exec() {
+  for (Loop::Id* id : {&channel_watch_, &status_watch_, &listener_watch_, &wall_timer_, &cpu_timer_,
+                       &kill_timer_}) {
+    loop_.Remove(*id);
+  }
+}
+
+Result<std::unique_ptr<Exec>> Exec::Start(Loop& loop, cgroup::SlotGroup& group, int init_socket,
+                                          Parts parts, std::function<void()> on_end) {
+  cgroup::Leaf leaf = TRY_IN("making the command's control group", group.TakeLeaf());
+  TRY_IN("limiting the command", leaf.Apply(LeafLimits(parts.plan.spec.limits)));
+  SocketPair status = TRY(MakeSocketPair(SocketType::kSeqPacket));
+  std::unique_ptr<Exec> exec(new Exec(loop, group, init_socket, std::move(parts), std::move(leaf),
+                                      std::move(on_end)));
+  exec->status_ = std::move(status.first);
+  TRY(exec->SendOrder(status.second.get()));
+  exec->stdio_.clear();
+  exec->program_.reset();
+  Exec* self = exec.get();
+  self->channel_watch_ =
+      loop.Watch(self->channel_.get(), POLLIN, [self](short) { self->OnChannel(); });
+  self->status_watch_ =
+      loop.Watch(self->status_.get(), POLLIN, [self](short) { self->OnStatus(); });
+  return exec;
+}
+
+Status Exec::SendOrder(int status_end) {
+  const std::vector<sock_filter> filter = TRY(seccomp::CompileFilter(filter_));
+  const model::ExecSpec& spec = plan_.spec;
+  wire::Exec order;
+  order.exec_id = id_;
+  order.argc = static_cast<std::uint32_t>(spec.argv.size());
+  order.envc = static_cast<std::uint32_t>(spec.env.size());
+  order.filter_count = static_cast<std::uint32_t>(filter.size());
+  order.task_id = plan::kTaskId;
+  order.tty = spec.tty ? 1 : 0;
+  order.has_program = program_ ? 1 : 0;
+  order.leaf_fds = static_cast<std::uint8_t>(leaf_->AttachFds().size());
+  if (plan_.rlimits.size() > wire::kMaxRlimits || order.leaf_fds > wire::kMaxLeafFds) {
+    return Failure(Code::kInternal, "the order for init does not hold this plan");
+  }
+  order.rlimit_count = static_cast<std::uint8_t>(plan_.rlimits.size());
+  for (std::size_t i = 0; i < plan_.rlimits.size(); ++i) {
+    const plan::RlimitPlan& limit = plan_.rlimits[i];
+    order.rlimits[i] = {.resource = limit.resource, .soft = limit.soft, .hard = limit.hard};
+  }
+  CopyText(order.cwd, spec.cwd.value());
+  CopyText(order.path, plan_.path);
+  std::string tail;
+  for (const auto* list : {&spec.argv, &spec.env}) {
+    for (const std::string& text : *list) tail.append(text.c_str(), text.size() + 1);
+  }
+  order.string_bytes = static_cast<std::uint32_t>(tail.size());
+  tail.resize((tail.size() + 7) / 8 * 8, '\0');
+  tail.append(reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter));
+  std::vector<int> fds = {status_end};
+  for (const UniqueFd& fd : stdio_) fds.push_back(fd.get());
+  fds.insert(fds.end(), leaf_->AttachFds().begin(), leaf_->AttachFds().end());
+  if (program_) fds.push_back(program_.get());
+  return SendWire(init_socket_, Type::kExec, std::string(BytesOf(order)).append(tail), fds);
+}
+
+void Exec::SendAccepted(int terminal) {
+  if (std::exchange(accepted_, true)) return;
+  const std::string packet = protocol::EncodeFrame(protocol::Type::kAccepted, 0);
+  // A caller that is gone hangs up, which OnChannel sees.
+  (void)SendMessage(channel_.get(), packet,
+                    std::span<const int>(&terminal, terminal >= 0 ? 1 : 0));
+}
+
+void Exec::OnForked(UniqueFd terminal) {
+  forked_ = true;
+  SendAccepted(terminal.get());
+}
+
+void Exec::OnEnded(const wire::ExecEnded& ended) {
+  facts_.leader_ended = true;
+  facts_.leader_signaled = ended.si_code != CLD_EXITED;
+  facts_.leader_status = ended.status;
+  Finish();
+}
+
+void Exec::OnChannel() {
+  const auto message = ReceiveMessage(channel_.get(), protocol::kMaxMessage, 0);
+  const auto frame = message && !message->closed ? protocol::DecodeFrame(message->bytes)
+                                                 : Result<protocol::Frame>(Error());
+  if (!frame) {  // Hung up, or not ours: the owner of the command is gone.
+    loop_.Remove(channel_watch_);
+    facts_.cancelled = true;
+    Kill();
+    return;
+  }
+  if (frame->type == protocol::Type::kSignal) {
+    const auto signal = protocol::DecodeSignal(frame->body);
+    if (signal && signal->number > 0 && signal->number <= SIGRTMAX) SignalGroup(signal->number);
+  } else if (frame->type == protocol::Type::kTerminate) {
+    const auto order = protocol::DecodeTerminate(frame->body);
+    if (order) Terminate(*order);
+  }
+}
+
+void Exec::OnStatus() {
+  auto message = ReceiveWire(status_.get(), steady_clock::now());
+  if (!message || message->closed) {  // Close-on-exec: the program runs, or the payload ended.
+    loop_.Remove(status_watch_);
+    return;
+  }
+  wire::Failed failed;
+  if (message->type == Type::kFailed && message->Read(failed)) {
+    facts_.failed = failed;
+    // Before the fork nobody will be reaped, so nobody will tell.
+    if (!forked_ && static_cast<wire::Step>(failed.step) <= wire::Step::kFork) Finish();
+  } else if (message->type == Type::kListener && message->fds.size() == 1) {
+    OnListening(std::move(message->fds[0]));
+  }
+}
+
+void Exec::OnListening(UniqueFd listener) {
+  listener_ = std::move(listener);
+  listener_watch_ = loop_.Watch(listener_.get(), POLLIN, [this](short events) {
+    if ((events & POLLIN) != 0) {
+      DrainListener();
+    } else {
+      loop_.Remove(listener_watch_);  // Nobody is under the filter any more.
+    }
+  });
+  started_ = steady_clock::now();
+  if (plan_.spec.limits.wall_time) {
+    wall_timer_ = loop_.At(started_ + *plan_.spec.limits.wall_time, [this] {
+      facts_.wall_time_limit = true;
+      Kill();
+    });
+  }
+  if (plan_.spec.limits.cpu_time) ArmCpuTimer(Nanos::zero());
+}
+
+void Exec::DrainListener() {
+  // At most so many at once: a flood must not keep the loop from its other work.
+  constexpr int kAtOnce = 64;
+  for (int i = 0; i < kAtOnce; ++i) {
+    const std::optional<bool> kill = AnswerOne(listener_.get(), filter_, outcome_);
+    if (!kill) return;
+    if (*kill && !std::exchange(facts_.killed_for_violation, true)) Kill();
+  }
+}
+
+void Exec::ArmCpuTimer(Nanos used) {
+  // The earliest moment at which the rest can be used up, with all cores at it.
+  const auto cores = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  const Nanos earliest = (*plan_.spec.limits.cpu_time - used) / cores;
+  const Nanos span = std::clamp<Nanos>(earliest, milliseconds(1), kLongestSample);
+  cpu_timer_ = loop_.At(steady_clock::now() + span, [this] { SampleCpu(); });
+}
+
+void Exec::SampleCpu() {
+  cpu_timer_ = 0;
+  const auto usage = leaf_->ReadUsage();
+  if (usage && usage->cpu_time < *plan_.spec.limits.cpu_time) return ArmCpuTimer(usage->cpu_time);
+  // A limit that cannot be read any more is not a limit that holds.
+  facts_.cpu_time_limit = true;
+  Kill();
+}
+
+void Exec::Terminate(const protocol::Terminate& order) {
+  switch (order.fate) {
+    case model::Fate::kOutputLimit:
+      facts_.output_limit = true;
+      break;
+    case model::Fate::kTimedOut:
+      facts_.wall_time_limit = true;
+      break;
+    default:
+      facts_.cancelled = true;
+  }
+  if (order.grace <= milliseconds(0)) return Kill();
+  SignalGroup(SIGTERM);
+  if (kill_timer_ == 0) kill_timer_ = loop_.At(steady_clock::now() + order.grace, [this] { Kill(); });
+}
+
+void Exec::SignalGroup(int signal) {
+  wire::SignalExec order;
+  order.exec_id = id_;
+  order.signal = signal;
+  (void)SendWire(init_socket_, Type::kSignalExec, BytesOf(order));
+}
+
+// Again and again until init has reaped the leader: one that has not entered its leaf yet is reached
+// by init alone, one that has left its process group by the leaf alone.
+void Exec::Kill() {
+  loop_.Remove(kill_timer_);
+  if (ended_) return;
+  const auto now = steady_clock::now();
+  if (kill_until_ == steady_clock::time_point{}) kill_until_ = now + kKillLimit;
+  SignalGroup(SIGKILL);
+  (void)leaf_->Kill();
+  if (now >= kill_until_) {
+    facts_.infrastructure = "the command could not be killed in time";
+    return Finish();
+  }
+  kill_timer_ = loop_.At(now + kKillAgain, [this] { Kill(); });
+}
+
+std::optional<cgroup::Leaf> Exec::TakeLeaf() {
+  std::optional<cgroup::Leaf> leaf;
+  if (leaf_) leaf.emplace(std::move(*leaf_));
+  leaf_.reset();
+  return leaf;
+}
+
+void Exec::EndWithJail(std::optional<std::string> why) {
+  if (why) {
+    facts_.infrastructure = std::move(why);
+  } else {
+    facts_.cancelled = true;
+  }
+  Finish();
+}
+
+void Exec::Finish() {
+  if (std::exchange(ended_, true)) return;
+  const auto now = steady_clock::now();
+  // What was sent before the end is still in the sockets.
+  for (;;) {
+    auto message = ReceiveWire(status_.get(), now);
+    wire::Failed failed;
+    if (!message || message->closed) break;
+    if (message->type == Type::kFailed && message->Read(failed)) facts_.failed = failed;
+    if (message->type == Type::kListener && message->fds.size() == 1) {
+      listener_ = std::move(message->fds[0]);
+      if (started_ == steady_clock::time_point{}) started_ = now;
+    }
+  }
+  if (listener_) DrainListener();
+  if (started_ != steady_clock::time_point{}) outcome_.usage.wall_time = now - started_;
+  const bool keep = plan_.spec.keep_background && facts_.leader_ended && !facts_.failed;
+  if (!keep) outcome_.cleanup_succeeded = leaf_->Kill().ok();
+  const auto usage = leaf_->ReadUsage();
+  if (usage) {
+    FillUsage(*usage, outcome_);
+    facts_.oom = usage->oom;
+    facts_.pids_limit_hits = usage->pids_limit_hits;
+  }
+  Classify(facts_, outcome_);
+  SendAccepted(-1);
+  (void)SendMessage(channel_.get(),
+                    protocol::EncodeFrame(protocol::Type::kOutcome, 0, protocol::Encode(outcome_)));
+  if (!keep) {
+    cgroup::Leaf leaf = std::move(*leaf_);
+    leaf_.reset();
+    (void)group_.GiveBack(std::move(leaf));
+  }
+  on_end_();
+}
+
+}  // namespace fabro::jail::supervise

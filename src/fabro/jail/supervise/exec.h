@@ -1,0 +1,101 @@
+// One command in a Jail, from the moment it was accepted until its Outcome was sent: its leaf, its
+// channel to the caller, its filter's listener and its limits.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "fabro/base/result.h"
+#include "fabro/jail/plan/plan.h"
+#include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/channel.h"
+#include "fabro/jail/supervise/classify.h"
+#include "fabro/jail/supervise/loop.h"
+#include "fabro/linux/cgroup/job_root.h"
+#include "fabro/linux/cgroup/leaf.h"
+#include "fabro/linux/seccomp/seccomp.h"
+#include "fabro/linux/unique_fd.h"
+#include "fabro/model/outcome.h"
+
+namespace fabro::jail::supervise {
+
+class Exec {
+ public:
+  struct Parts {
+    std::uint32_t id = 0;
+    UniqueFd channel;              // The caller's exec channel.
+    std::vector<UniqueFd> stdio;   // Three, or none with a terminal.
+    UniqueFd program;              // Our file helper, or none.
+    plan::ExecPlan plan;
+    seccomp::FilterOptions filter;
+  };
+
+  // Sends the order to init; from then on the Exec lives until `on_end`, which may destroy it. The
+  // loop, group and socket stay the caller's and outlive it.
+  static Result<std::unique_ptr<Exec>> Start(Loop& loop, cgroup::SlotGroup& group, int init_socket,
+                                             Parts parts, std::function<void()> on_end);
+  ~Exec();
+  Exec(const Exec&) = delete;
+  Exec& operator=(const Exec&) = delete;
+
+  std::uint32_t id() const { return id_; }
+
+  // What init says about it.
+  void OnForked(UniqueFd terminal);
+  void OnEnded(const wire::ExecEnded& ended);
+
+  // The leaf of a command that left processes behind which may live on; in `on_end` alone.
+  std::optional<cgroup::Leaf> TakeLeaf();
+
+  // The Jail is going: `why` set means that nothing can be said about the command any more.
+  void EndWithJail(std::optional<std::string> why);
+
+ private:
+  Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, cgroup::Leaf leaf,
+       std::function<void()> on_end);
+  Status SendOrder(int status_end);
+  void OnChannel();
+  void OnStatus();
+  void OnListening(UniqueFd listener);
+  void DrainListener();
+  void SampleCpu();
+  void ArmCpuTimer(Nanos used);
+  void Terminate(const protocol::Terminate& order);
+  void SignalGroup(int signal);
+  void Kill();
+  void Finish();
+  void SendAccepted(int terminal);
+
+  Loop& loop_;
+  cgroup::SlotGroup& group_;
+  int init_socket_;
+  std::function<void()> on_end_;
+  std::uint32_t id_;
+  plan::ExecPlan plan_;
+  seccomp::FilterOptions filter_;
+  std::vector<UniqueFd> stdio_;  // Until init has them.
+  UniqueFd program_;
+  UniqueFd channel_;
+  UniqueFd status_;
+  UniqueFd listener_;
+  std::optional<cgroup::Leaf> leaf_;
+  Loop::Id channel_watch_ = 0;
+  Loop::Id status_watch_ = 0;
+  Loop::Id listener_watch_ = 0;
+  Loop::Id wall_timer_ = 0;
+  Loop::Id cpu_timer_ = 0;
+  Loop::Id kill_timer_ = 0;
+  std::chrono::steady_clock::time_point started_{};  // The filter is in, execve is next.
+  bool accepted_ = false;
+  bool forked_ = false;
+  bool ended_ = false;  // The Outcome is on its way.
+  ExecFacts facts_;
+  model::Outcome outcome_;
+  std::chrono::steady_clock::time_point kill_until_{};
+};
+
+}  // namespace fabro::jail::supervise

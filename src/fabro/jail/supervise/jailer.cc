@@ -1,0 +1,51 @@
+#include "fabro/jail/supervise/jailer.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/loop.h"
+#include "fabro/jail/supervise/session.h"
+#include "fabro/jail/supervise/slot_pool.h"
+#include "fabro/linux/socket.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+Result<std::unique_ptr<SlotPool>> OpenPool(const std::string& init_program, std::size_t slots) {
+  if (::geteuid() != 0) {
+    return Failure(Code::kUnimplemented, "isolation for users other than root is not built yet",
+                   "isolation_unavailable", "run it as root: sudo faber run …");
+  }
+  return SlotPool::Open(init_program, slots);
+}
+
+// Says to every request why there will be no sandbox.
+Status Refuse(int connection, const Error& error) {
+  for (;;) {
+    const Message message =
+        TRY(ReceiveMessage(connection, protocol::kMaxMessage, protocol::kMaxFds));
+    if (message.closed) return {};
+    const protocol::Frame frame = TRY(protocol::DecodeFrame(message.bytes));
+    const bool hello = frame.type == protocol::Type::kHello;
+    TRY(SendMessage(connection,
+                    protocol::EncodeFrame(hello ? protocol::Type::kHelloOk : protocol::Type::kError,
+                                          frame.request, hello ? "" : protocol::Encode(error))));
+  }
+}
+
+}  // namespace
+
+Status ServeConnection(UniqueFd connection, const std::string& init_program) {
+  Loop loop;
+  auto pool = OpenPool(init_program, 0);
+  if (!pool) return Refuse(connection.get(), pool.error());
+  bool gone = false;
+  Session session(loop, **pool, std::move(connection), [&] { gone = true; });
+  while (!gone) TRY(loop.RunOnce());
+  return {};
+}
+
+}  // namespace fabro::jail::supervise

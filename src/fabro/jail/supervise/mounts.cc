@@ -1,0 +1,87 @@
+#include "fabro/jail/supervise/mounts.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "fabro/linux/file.h"
+#include "fabro/linux/process.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+// A child that only holds a new user namespace until its maps are written and it is opened.
+Result<Process> HoldUserNamespace() {
+  int ready[2];
+  if (::pipe2(ready, O_CLOEXEC) != 0) return SysFailure("pipe2");
+  UniqueFd read_end(ready[0]);
+  UniqueFd write_end(ready[1]);
+  const pid_t pid = ::fork();
+  if (pid < 0) return SysFailure("fork");
+  if (pid == 0) {
+    const bool made = ::unshare(CLONE_NEWUSER) == 0;
+    (void)!::write(write_end.get(), made ? "1" : "0", 1);
+    if (made) ::pause();
+    ::_exit(0);
+  }
+  Process child = TRY(Process::Adopt(pid));
+  write_end.reset();
+  char answer = 0;
+  if (::read(read_end.get(), &answer, 1) != 1 || answer != '1') {
+    return Failure(Code::kFailedPrecondition, "isolation: no user namespace for idmapped mounts",
+                   "isolation_unavailable", "allow user namespaces: sysctl user.max_user_namespaces");
+  }
+  return child;
+}
+
+std::string MapLine(std::uint32_t from, std::uint32_t to) {
+  return std::to_string(from) + " " + std::to_string(to) + " 1\n";
+}
+
+}  // namespace
+
+Result<UniqueFd> MakeIdmap(const IdShift& shift) {
+  Process child = TRY(HoldUserNamespace());
+  const std::string proc = "/proc/" + std::to_string(child.pid());
+  TRY(WriteControl(proc + "/uid_map", MapLine(shift.from_uid, shift.to)));
+  TRY(WriteControl(proc + "/gid_map", MapLine(shift.from_gid, shift.to)));
+  return Open(proc + "/ns/user", O_RDONLY);
+}
+
+Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_view name) {
+  const unsigned recursive = wish.recursive ? AT_RECURSIVE : 0;
+  UniqueFd mount(static_cast<int>(::syscall(
+      SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive)));
+  if (!mount) return SysFailure("open_tree", name);
+  mount_attr change{};
+  change.attr_set = MOUNT_ATTR_NOSUID | (wish.device_node ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
+  if (!wish.writable) change.attr_set |= MOUNT_ATTR_RDONLY;
+  // A copy of a shared mount would show what the host mounts below it later.
+  change.propagation = MS_PRIVATE;
+  if (wish.idmap >= 0) {
+    change.attr_set |= MOUNT_ATTR_IDMAP;
+    change.userns_fd = static_cast<std::uint64_t>(wish.idmap);
+  }
+  if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH | recursive, &change,
+                sizeof(change)) != 0) {
+    return SysFailure("mount_setattr", name);
+  }
+  return mount;
+}
+
+Result<UniqueFd> SealedFile(const char* name, std::string_view text) {
+  UniqueFd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) return SysFailure("memfd_create", name);
+  TRY(WriteFd(file.get(), text));
+  constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) return SysFailure("F_ADD_SEALS", name);
+  return file;
+}
+
+}  // namespace fabro::jail::supervise

@@ -1,0 +1,36 @@
+// Detached mounts: made, restricted and idmapped before they have a name. Internal to the room.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "fabro/base/result.h"
+#include "fabro/linux/unique_fd.h"
+
+namespace fabro::jail::supervise {
+
+// Files of `from` on disk look as if they were of `to`, and the other way round.
+struct IdShift {
+  std::uint32_t from_uid = 0;
+  std::uint32_t from_gid = 0;
+  std::uint32_t to = 0;
+};
+
+// A user namespace for MOUNT_ATTR_IDMAP; it has no process.
+Result<UniqueFd> MakeIdmap(const IdShift& shift);
+
+struct MountWish {
+  bool writable = false;
+  bool recursive = true;
+  bool device_node = false;  // One of /dev: usable as a device, nothing else.
+  int idmap = -1;            // Of MakeIdmap; -1: ids stay.
+};
+
+// A detached copy of what the O_PATH descriptor `source` names. mount_setattr(2), Linux 5.12.
+Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_view name);
+
+// A sealed memfd with `text`.
+Result<UniqueFd> SealedFile(const char* name, std::string_view text);
+
+}  // namespace fabro::jail::supervise

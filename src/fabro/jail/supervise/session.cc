@@ -1,0 +1,263 @@
+#include "fabro/jail/supervise/session.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "fabro/jail/supervise/channel.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+using protocol::Type;
+using std::chrono::steady_clock;
+
+// What the guest may get as a stream: an anonymous pipe or /dev/null. A socket would carry it out of
+// its network, a file or directory out of its root, a terminal into its owner's shell (2.4).
+Status CheckStream(int fd, const char* name) {
+  constexpr unsigned kNullMajor = 1;
+  constexpr unsigned kNullMinor = 3;
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return SysFailure("fstat", name);
+  if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(kNullMajor, kNullMinor)) return {};
+  struct statfs system{};
+  if (::fstatfs(fd, &system) != 0) return SysFailure("fstatfs", name);
+  if (S_ISFIFO(status.st_mode) && system.f_type == PIPEFS_MAGIC) return {};
+  return Failure(Code::kInvalidArgument,
+                 std::string(name) + " is neither a pipe nor /dev/null, so the guest does not get it",
+                 "spec_invalid", "relay it through a pipe");
+}
+
+Error Gone(const std::string& why) {
+  return Failure(Code::kUnavailable, "the sandbox is gone: " + why, "jail_gone",
+                 "make a new sandbox");
+}
+
+seccomp::FilterOptions FilterOf(const model::SandboxSpec& spec, bool tty) {
+  seccomp::FilterOptions options;
+  options.level = spec.level == model::Level::kHigh ? seccomp::Level::kHigh : seccomp::Level::kMedium;
+  options.sockets = spec.network == model::NetworkMode::kNone ? seccomp::Sockets::kNone
+                                                              : seccomp::Sockets::kFamilies;
+  options.tty = tty;
+  return options;
+}
+
+}  // namespace
+
+Session::Session(Loop& loop, SlotPool& pool, UniqueFd connection, std::function<void()> on_gone)
+    : loop_(loop),
+      pool_(pool),
+      connection_(std::move(connection)),
+      on_gone_(std::move(on_gone)) {
+  connection_watch_ = loop_.Watch(connection_.get(), POLLIN, [this](short) { OnConnection(); });
+}
+
+Session::~Session() {
+  loop_.Remove(connection_watch_);
+  (void)EndJail();
+}
+
+void Session::Reply(Type type, std::uint32_t request, std::string_view body) {
+  // A caller that is gone, or that never reads, is seen as a hang-up.
+  (void)SendMessage(connection_.get(), protocol::EncodeFrame(type, request, body));
+}
+
+void Session::OnConnection() {
+  auto message = ReceiveMessage(connection_.get(), protocol::kMaxMessage, protocol::kMaxFds);
+  if (!message || message->closed) return Leave();
+  const auto frame = protocol::DecodeFrame(message->bytes);
+  if (!frame) {
+    Reply(Type::kError, 0, protocol::Encode(frame.error()));
+    return Leave();
+  }
+  Handle(*frame, std::move(message->fds));
+}
+
+void Session::Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
+  switch (frame.type) {
+    case Type::kHello:
+      return Reply(Type::kHelloOk, frame.request);
+    case Type::kCreate: {
+      const Status created = Create(frame, std::move(fds));
+      if (created) return Reply(Type::kReady, frame.request, protocol::Encode(Info()));
+      return Reply(Type::kError, frame.request, protocol::Encode(created.error()));
+    }
+    case Type::kInfo:
+      if (slot_ && !broken_) return Reply(Type::kReady, frame.request, protocol::Encode(Info()));
+      return Reply(Type::kError, frame.request,
+                   protocol::Encode(Gone(broken_.value_or("none was made"))));
+    case Type::kExec: {
+      const Status started = StartExec(frame, fds);
+      if (started || fds.empty() || !fds[0]) return;
+      (void)SendMessage(fds[0].get(),
+                        protocol::EncodeFrame(Type::kError, 0, protocol::Encode(started.error())));
+      return;
+    }
+    case Type::kStop: {
+      const Status ended = EndJail();
+      if (ended) {
+        Reply(Type::kStopped, frame.request);
+      } else {
+        Reply(Type::kError, frame.request, protocol::Encode(ended.error()));
+      }
+      return Leave();
+    }
+    default:
+      return Leave();
+  }
+}
+
+Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
+  if (slot_ || broken_) {
+    return Failure(Code::kAlreadyExists, "this connection has its sandbox already", "jailer_refused",
+                   "open another connection");
+  }
+  const model::SandboxSpec spec = TRY(protocol::DecodeSandboxSpec(frame.body));
+  const Sources sources = TRY(TakeSources(spec, std::move(fds)));
+  plan::HostFacts facts = TRY(GatherFacts(spec, sources));
+  plan::JailPlan plan = TRY(plan::PlanJail(spec, facts));
+  std::unique_ptr<Slot> slot = TRY(pool_.Take(plan, facts, sources));
+  if (slot->jails() > 0) {
+    shared_ = {"user_ns", "ids", "zygote", "cgroup"};
+    if (plan.spec.launch == model::Launch::kSealed) shared_.emplace_back("net_ns");
+  }
+  const Status spawned = slot->SpawnInit(plan, facts, sources);
+  if (!spawned) {
+    (void)pool_.Destroy(std::move(slot));
+    return spawned;
+  }
+  plan_ = std::move(plan);
+  facts_ = std::move(facts);
+  slot_ = std::move(slot);
+  init_watch_ = loop_.Watch(slot_->init()->socket.get(), POLLIN, [this](short) { OnInit(); });
+  zygote_watch_ = loop_.Watch(slot_->zygote_socket(), POLLIN, [this](short) { OnZygote(); });
+  return {};
+}
+
+model::SandboxInfo Session::Info() const {
+  model::SandboxInfo info;
+  info.launch = *plan_.spec.launch;
+  info.shared = shared_;
+  info.degraded = plan_.degraded;
+  if (slot_->unmapped()) info.degraded.emplace_back("bind_identity");
+  info.seccomp = "whole";
+  info.workspace_limit = plan_.workspace_limit;
+  info.cgroup_mode = pool_.cgroup_mode();
+  info.limits = plan_.spec.limits;
+  info.init_pid = slot_->init()->pid;
+  return info;
+}
+
+Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
+                                       std::vector<UniqueFd>& fds) {
+  const std::size_t streams = start.spec.tty ? 0 : 3;
+  if (fds.size() != 1 + streams) {
+    return Failure(Code::kInvalidArgument, "streams and descriptors differ in number",
+                   "protocol_error");
+  }
+  constexpr std::array kNames = {"stdin", "stdout", "stderr"};
+  for (std::size_t i = 0; i < streams; ++i) TRY(CheckStream(fds[i + 1].get(), kNames[i]));
+  plan::ExecPlan plan = TRY(plan::PlanExec(start.spec, plan_, facts_));
+  Exec::Parts parts;
+  if (start.file_helper) {
+    UniqueFd program(::fcntl(pool_.program(), F_DUPFD_CLOEXEC, 3));
+    if (!program) return SysFailure("F_DUPFD_CLOEXEC");
+    parts.program = std::move(program);
+  }
+  parts.id = ++last_exec_;
+  parts.filter = FilterOf(plan_.spec, start.spec.tty);
+  parts.plan = std::move(plan);
+  for (std::size_t i = 0; i < streams; ++i) parts.stdio.push_back(std::move(fds[i + 1]));
+  parts.channel = std::move(fds[0]);
+  return parts;
+}
+
+// On failure fds[0] is still there, to say so on it.
+Status Session::StartExec(const protocol::Frame& frame, std::vector<UniqueFd>& fds) {
+  if (!slot_ || broken_) return Gone(broken_.value_or("none was made"));
+  const protocol::StartExec start = TRY(protocol::DecodeStartExec(frame.body));
+  Exec::Parts parts = TRY(PlanParts(start, fds));
+  UniqueFd spare(::fcntl(parts.channel.get(), F_DUPFD_CLOEXEC, 3));
+  const std::uint32_t id = parts.id;
+  Result<std::unique_ptr<Exec>> exec =
+      Exec::Start(loop_, slot_->group(), slot_->init()->socket.get(), std::move(parts),
+                  [this, id] { OnExecEnd(id); });
+  if (!exec) {
+    fds[0] = std::move(spare);
+    return exec.error();
+  }
+  execs_.emplace(id, *std::move(exec));
+  return {};
+}
+
+void Session::OnExecEnd(std::uint32_t id) {
+  const auto found = execs_.find(id);
+  if (found == execs_.end()) return;
+  std::optional<cgroup::Leaf> leaf = found->second->TakeLeaf();
+  if (leaf) background_.push_back(*std::move(leaf));
+  execs_.erase(found);
+}
+
+void Session::OnInit() {
+  auto message = ReceiveWire(slot_->init()->socket.get(), steady_clock::now());
+  if (!message || message->closed) return Broken("its init ended early");
+  wire::ExecForked forked;
+  wire::ExecEnded ended;
+  if (message->type == wire::Type::kExecForked && message->Read(forked)) {
+    const auto found = execs_.find(forked.exec_id);
+    if (found == execs_.end()) return;
+    found->second->OnForked(message->fds.empty() ? UniqueFd() : std::move(message->fds[0]));
+  } else if (message->type == wire::Type::kExecEnded && message->Read(ended)) {
+    const auto found = execs_.find(ended.exec_id);
+    if (found != execs_.end()) found->second->OnEnded(ended);
+  } else {
+    Broken("its init gave up");
+  }
+}
+
+void Session::OnZygote() { Broken("its zygote or init ended early"); }
+
+void Session::Broken(const std::string& why) {
+  if (broken_) return;
+  broken_ = why;
+  loop_.Remove(init_watch_);
+  loop_.Remove(zygote_watch_);
+  (void)slot_->Destroy();
+  EndExecs(why);
+}
+
+void Session::EndExecs(const std::optional<std::string>& why) {
+  while (!execs_.empty()) execs_.begin()->second->EndWithJail(why);
+}
+
+Status Session::EndJail() {
+  loop_.Remove(init_watch_);
+  loop_.Remove(zygote_watch_);
+  if (!slot_) return {};
+  const Status ended = broken_ ? Status() : slot_->EndJail();
+  EndExecs(std::nullopt);
+  background_.clear();
+  std::unique_ptr<Slot> slot = std::move(slot_);
+  broken_ = "it was stopped";
+  if (!ended) {
+    (void)pool_.Destroy(std::move(slot));
+    return ended;
+  }
+  return pool_.GiveBack(std::move(slot), plan_.spec.fresh);
+}
+
+void Session::Leave() {
+  loop_.Remove(connection_watch_);
+  (void)EndJail();
+  connection_.reset();
+  on_gone_();
+}
+
+}  // namespace fabro::jail::supervise

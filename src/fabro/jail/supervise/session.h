@@ -1,0 +1,67 @@
+// One connection = one Jail: the requests of its caller, from kHello to the hang-up that ends
+// everything in it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fabro/base/result.h"
+#include "fabro/jail/plan/plan.h"
+#include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/exec.h"
+#include "fabro/jail/supervise/loop.h"
+#include "fabro/jail/supervise/slot.h"
+#include "fabro/jail/supervise/slot_pool.h"
+#include "fabro/linux/socket.h"
+#include "fabro/linux/unique_fd.h"
+
+namespace fabro::jail::supervise {
+
+class Session {
+ public:
+  // `on_gone` is called once, when nothing of the Jail is left; it may destroy the Session. Loop and
+  // pool outlive it.
+  Session(Loop& loop, SlotPool& pool, UniqueFd connection, std::function<void()> on_gone);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+ private:
+  void OnConnection();
+  void Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds);
+  Status Create(const protocol::Frame& frame, std::vector<UniqueFd> fds);
+  Status StartExec(const protocol::Frame& frame, std::vector<UniqueFd>& fds);
+  Result<Exec::Parts> PlanParts(const protocol::StartExec& start, std::vector<UniqueFd>& fds);
+  void OnInit();
+  void OnZygote();
+  void Broken(const std::string& why);
+  void EndExecs(const std::optional<std::string>& why);
+  void OnExecEnd(std::uint32_t id);
+  Status EndJail();
+  void Leave();
+  void Reply(protocol::Type type, std::uint32_t request, std::string_view body = {});
+  model::SandboxInfo Info() const;
+
+  Loop& loop_;
+  SlotPool& pool_;
+  UniqueFd connection_;
+  std::function<void()> on_gone_;
+  Loop::Id connection_watch_ = 0;
+  Loop::Id init_watch_ = 0;
+  Loop::Id zygote_watch_ = 0;
+  std::unique_ptr<Slot> slot_;
+  plan::JailPlan plan_;
+  plan::HostFacts facts_;
+  std::vector<std::string> shared_;
+  std::map<std::uint32_t, std::unique_ptr<Exec>> execs_;
+  std::vector<cgroup::Leaf> background_;  // Of commands whose processes may live on.
+  std::uint32_t last_exec_ = 0;
+  std::optional<std::string> broken_;     // Why the Jail can do nothing any more.
+};
+
+}  // namespace fabro::jail::supervise

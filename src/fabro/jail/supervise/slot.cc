@@ -1,0 +1,216 @@
+#include "fabro/jail/supervise/slot.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <utility>
+#include <vector>
+
+#include "fabro/jail/supervise/channel.h"
+#include "fabro/linux/file.h"
+#include "fabro/linux/lifeline.h"
+#include "fabro/linux/socket.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+using std::chrono::steady_clock;
+using wire::Type;
+
+constexpr auto kStartLimit = std::chrono::seconds(10);
+constexpr auto kEndLimit = std::chrono::seconds(5);
+
+// Between fork and exec: enters the `sup` leaf before anything else, then becomes the zygote.
+[[noreturn]] void BecomeZygote(std::span<const int> leaf, int socket, int lifeline, int program) {
+  constexpr int kAbove = 16;
+  for (const int fd : leaf) {
+    if (::write(fd, "0", 1) != 1) ::_exit(1);
+  }
+  // Above both targets first, so that neither dup2 overwrites the other's source.
+  const int high_socket = ::fcntl(socket, F_DUPFD, kAbove);
+  const int high_lifeline = ::fcntl(lifeline, F_DUPFD, kAbove);
+  const int high_program = ::fcntl(program, F_DUPFD_CLOEXEC, kAbove);
+  if (high_socket < 0 || high_lifeline < 0 || high_program < 0) ::_exit(1);
+  if (::dup2(high_socket, wire::kZygoteSocketFd) < 0) ::_exit(1);
+  if (::dup2(high_lifeline, wire::kLifelineFd) < 0) ::_exit(1);
+  ::close(high_socket);
+  ::close(high_lifeline);
+  char name[] = "faber-init";
+  char role[] = "zygote";
+  char* argv[] = {name, role, nullptr};
+  char* env[] = {nullptr};
+  ::syscall(SYS_execveat, high_program, "", argv, env, AT_EMPTY_PATH);
+  ::_exit(1);
+}
+
+std::int64_t OffsetToZero(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return -(std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
+}
+
+wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
+  const model::SandboxSpec& spec = plan.spec;
+  wire::SpawnInit init;
+  init.new_network = spec.launch == model::Launch::kSealed ? 0 : 1;
+  init.loopback_up = spec.network == model::NetworkMode::kLoopback ? 1 : 0;
+  init.workspace = spec.workspace.kind == model::WorkspaceKind::kDisk ? wire::SpawnInit::kDisk
+                                                                     : wire::SpawnInit::kMemory;
+  init.devpts = spec.tty ? 1 : 0;
+  init.task_id = plan::kTaskId;
+  if (spec.workspace.size) init.tmpfs_size = spec.workspace.size->bytes();
+  init.tmpfs_inodes = plan.tmpfs_inodes;
+  init.shm_size = plan.shm_size;
+  init.monotonic_offset_ns = OffsetToZero(CLOCK_MONOTONIC);
+  init.boottime_offset_ns = OffsetToZero(CLOCK_BOOTTIME);
+  CopyText(init.hostname, spec.hostname);
+  CopyText(init.workspace_target, spec.workspace.target.value());
+  CopyText(init.home, spec.home.value());
+  return init;
+}
+
+cgroup::Limits GroupLimits(const model::Limits& limits) {
+  cgroup::Limits group;
+  group.memory = limits.memory;
+  // The group holds zygote, init and one payload on its way into its leaf as well.
+  constexpr std::uint64_t kOurs = 8;
+  if (limits.pids) group.pids = *limits.pids + kOurs;
+  group.cpu_milli = limits.cpu_millis;
+  return group;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::string& id,
+                                          const SlotIds& ids, int program,
+                                          const plan::JailPlan& plan, const plan::HostFacts& facts,
+                                          const Sources& sources) {
+  cgroup::SlotGroup group = TRY_IN("making the slot's control group", jobs.CreateSlot(id));
+  std::unique_ptr<Slot> slot(new Slot(std::move(group), ids));
+  TRY(slot->StartZygote(program));
+  TRY_IN("starting the slot's zygote",
+         ExpectWire(slot->socket_.get(), Type::kUserNamespaceMade, steady_clock::now() + kStartLimit));
+  TRY(slot->WriteMaps());
+  TRY(slot->BuildRoot(plan, facts, sources));
+  slot->policy_ = plan.policy;
+  return slot;
+}
+
+Status Slot::StartZygote(int program) {
+  SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
+  Lifeline line = TRY(MakeLifeline());
+  const std::span<const int> leaf = group_.sup().AttachFds();
+  const pid_t pid = ::fork();
+  if (pid < 0) return SysFailure("fork", "zygote");
+  if (pid == 0) BecomeZygote(leaf, pair.second.get(), line.watcher.get(), program);
+  Process zygote = TRY(Process::Adopt(pid));
+  zygote_.emplace(std::move(zygote));
+  socket_ = std::move(pair.first);
+  lifeline_ = std::move(line.owner);
+  return {};
+}
+
+Status Slot::WriteMaps() {
+  const std::string proc = "/proc/" + std::to_string(zygote_->pid());
+  const std::string map = std::to_string(plan::kSetupId) + " " + std::to_string(ids_.setup) +
+                          " 1\n" + std::to_string(plan::kTaskId) + " " + std::to_string(ids_.task) +
+                          " 1\n";
+  TRY(WriteControl(proc + "/setgroups", "deny"));
+  TRY_IN("mapping the leased ids", WriteControl(proc + "/uid_map", map));
+  TRY_IN("mapping the leased ids", WriteControl(proc + "/gid_map", map));
+  return SendWire(socket_.get(), Type::kMapsWritten);
+}
+
+Status Slot::BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                       const Sources& sources) {
+  const BuiltSteps built = TRY(BuildSteps(plan, facts, sources, ids_));
+  wire::BuildSlot order;
+  order.setup_id = plan::kSetupId;
+  order.task_id = plan::kTaskId;
+  order.sealed_network = plan.spec.launch == model::Launch::kSealed ? 1 : 0;
+  order.forbid_user_ns = 1;
+  order.mount_count = static_cast<std::uint16_t>(built.steps.size());
+  std::string body(BytesOf(order));
+  for (const wire::MountStep& step : built.steps) body.append(BytesOf(step));
+  std::vector<int> fds;
+  for (const UniqueFd& fd : built.fds) fds.push_back(fd.get());
+  TRY(SendWire(socket_.get(), Type::kBuildSlot, body, fds));
+  TRY_IN("building the slot's root",
+         ExpectWire(socket_.get(), Type::kSlotReady, steady_clock::now() + kStartLimit));
+  unmapped_ = built.unmapped;
+  return {};
+}
+
+Slot::~Slot() { (void)Destroy(); }
+
+Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                       const Sources& sources) {
+  const auto deadline = steady_clock::now() + kStartLimit;
+  TRY_IN("limiting the sandbox", group_.Apply(GroupLimits(plan.spec.limits)));
+  SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
+  Lifeline line = TRY(MakeLifeline());
+  std::vector<int> fds = {pair.second.get(), line.watcher.get()};
+  UniqueFd workspace;
+  if (plan.spec.workspace.kind == model::WorkspaceKind::kDisk) {
+    UniqueFd mount = TRY(MountDiskWorkspace(facts, sources, ids_));
+    workspace = std::move(mount);
+    fds.push_back(workspace.get());
+  }
+  const wire::SpawnInit order = PlanInit(plan);
+  TRY(SendWire(socket_.get(), Type::kSpawnInit, BytesOf(order), fds));
+  pair.second.reset();
+  WireMessage spawned =
+      TRY_IN("starting init", ExpectWire(socket_.get(), Type::kInitSpawned, deadline));
+  wire::InitSpawned answer;
+  if (!spawned.Read(answer) || spawned.fds.size() != 1) {
+    return Failure(Code::kInternal, "malformed answer of the zygote");
+  }
+  init_.emplace();
+  init_->pid = answer.pid;
+  init_->pidfd = std::move(spawned.fds[0]);
+  init_->socket = std::move(pair.first);
+  init_->lifeline = std::move(line.owner);
+  ++jails_;
+  TRY_IN("starting init", ExpectWire(init_->socket.get(), Type::kJailReady, deadline));
+  return {};
+}
+
+Status Slot::EndJail() {
+  if (!init_) return {};
+  const auto deadline = steady_clock::now() + kEndLimit;
+  // Not by the zygote's good will alone: the pidfd reaches init whatever became of the others.
+  ::syscall(SYS_pidfd_send_signal, init_->pidfd.get(), SIGKILL, nullptr, 0);
+  init_->lifeline.reset();
+  for (;;) {
+    WireMessage message = TRY(ReceiveWire(socket_.get(), deadline));
+    if (message.closed) {
+      return Failure(Code::kUnavailable, "the zygote ended before its init was reaped");
+    }
+    if (message.type == Type::kInitGone) break;
+  }
+  init_.reset();
+  return {};
+}
+
+Status Slot::Destroy() {
+  if (!zygote_) return {};
+  // All at once and by the kernel: the slot's processes are all in its groups.
+  const Status ended = EndJail();
+  lifeline_.reset();
+  socket_.reset();
+  (void)zygote_->Kill(SIGKILL);
+  const Status removed = group_.KillAndRemove();
+  TRY(zygote_->Wait());
+  zygote_.reset();
+  init_.reset();
+  if (!removed) return removed;
+  return ended;
+}
+
+}  // namespace fabro::jail::supervise

@@ -1,0 +1,74 @@
+// A slot: a zygote in a user namespace of its own with two leased ids, its finished root and its
+// control group; it has one Jail at a time (isolation.md 2.3).
+//
+// Live until Destroy(). Destroying a live Slot kills everything in it and removes its groups.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fabro/base/result.h"
+#include "fabro/jail/plan/plan.h"
+#include "fabro/jail/supervise/sources.h"
+#include "fabro/linux/cgroup/job_root.h"
+#include "fabro/linux/poll.h"
+#include "fabro/linux/process.h"
+#include "fabro/linux/unique_fd.h"
+
+namespace fabro::jail::supervise {
+
+// The pid 1 of a Jail, as the jailer holds it.
+struct Init {
+  std::int32_t pid = 0;  // In our pid namespace.
+  UniqueFd pidfd;
+  UniqueFd socket;       // Messages of wire.h.
+  UniqueFd lifeline;     // Its only writer: closing it ends the Jail.
+};
+
+class Slot {
+ public:
+  // `program` is a sealed copy of faber-init. `id` names the slot's group. The root stands when this
+  // returns; bounded: 10 s.
+  static Result<std::unique_ptr<Slot>> Start(cgroup::JobRoot& jobs, const std::string& id,
+                                             const SlotIds& ids, int program,
+                                             const plan::JailPlan& plan,
+                                             const plan::HostFacts& facts, const Sources& sources);
+  ~Slot();
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  // Makes the one Jail of the slot: limits, namespaces, workspace.
+  Status SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources);
+
+  // Kills the Jail and waits until its pid namespace is gone; bounded: 5 s.
+  Status EndJail();
+  // Ends all and removes the groups. The ids may be given back when this succeeded.
+  Status Destroy();
+
+  const std::optional<Init>& init() const { return init_; }
+  int zygote_socket() const { return socket_.get(); }
+  cgroup::SlotGroup& group() { return group_; }
+  const SlotIds& ids() const { return ids_; }
+  const std::string& policy() const { return policy_; }
+  bool unmapped() const { return unmapped_; }
+  unsigned jails() const { return jails_; }  // How many it has had.
+
+ private:
+  Slot(cgroup::SlotGroup group, const SlotIds& ids) : group_(std::move(group)), ids_(ids) {}
+  Status StartZygote(int program);
+  Status WriteMaps();
+  Status BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources);
+
+  cgroup::SlotGroup group_;
+  SlotIds ids_;
+  UniqueFd socket_;
+  UniqueFd lifeline_;
+  std::optional<Process> zygote_;
+  std::optional<Init> init_;
+  std::string policy_;
+  bool unmapped_ = false;
+  unsigned jails_ = 0;
+};
+
+}  // namespace fabro::jail::supervise

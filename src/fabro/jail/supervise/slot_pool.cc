@@ -1,0 +1,73 @@
+#include "fabro/jail/supervise/slot_pool.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fabro/jail/supervise/mounts.h"
+#include "fabro/linux/cgroup/janitor.h"
+#include "fabro/linux/file.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+const char* ModeName(cgroup::Mode mode) {
+  switch (mode) {
+    case cgroup::Mode::kV1:
+      return "v1";
+    case cgroup::Mode::kV2:
+      return "v2";
+    case cgroup::Mode::kHybrid:
+      return "hybrid";
+  }
+  return "?";
+}
+
+}  // namespace
+
+SlotPool::SlotPool(cgroup::JobRoot jobs, UniqueFd program, std::string cgroup_mode,
+                   std::size_t most_idle)
+    : jobs_(std::move(jobs)),
+      program_(std::move(program)),
+      cgroup_mode_(std::move(cgroup_mode)),
+      most_idle_(most_idle) {}
+
+Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program,
+                                                 std::size_t most_idle) {
+  const cgroup::Hierarchy hierarchy = TRY(cgroup::Detect());
+  cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid()));
+  TRY(cgroup::ClearDeadSlots(jobs));
+  const std::string bytes = TRY_IN("reading faber-init", ReadFile(init_program));
+  UniqueFd program = TRY(SealedFile("faber-init", bytes));
+  return std::unique_ptr<SlotPool>(
+      new SlotPool(std::move(jobs), std::move(program), ModeName(hierarchy.mode), most_idle));
+}
+
+Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
+                                             const plan::HostFacts& facts, const Sources& sources) {
+  if (!plan.spec.fresh) {
+    const auto found = std::find_if(idle_.begin(), idle_.end(),
+                                    [&](const auto& slot) { return slot->policy() == plan.policy; });
+    if (found != idle_.end()) {
+      std::unique_ptr<Slot> slot = std::move(*found);
+      idle_.erase(found);
+      return slot;
+    }
+  }
+  const std::string id = "s" + std::to_string(next_++);
+  const auto first = static_cast<std::uint32_t>(1'600'000'000U + 64U * static_cast<unsigned>(::getpid()) + 2U * (next_ % 32U));
+  const SlotIds ids{.setup = first, .task = first + 1};
+  return Slot::Start(jobs_, id, ids, program_.get(), plan, facts, sources);
+}
+
+Status SlotPool::GiveBack(std::unique_ptr<Slot> slot, bool fresh) {
+  (void)fresh;
+  return Destroy(std::move(slot));
+}
+
+Status SlotPool::Destroy(std::unique_ptr<Slot> slot) { return slot->Destroy(); }
+
+}  // namespace fabro::jail::supervise

@@ -1,0 +1,52 @@
+// What the jailer knows of this machine for a plan, and the detached mounts that a plan asks for.
+//
+// Every source is an open O_PATH descriptor before it is looked at, and the same descriptor is what
+// is mounted: no name is resolved twice (isolation.md 4.3). Mounts are detached, private, nosuid and
+// nodev from the start; nothing half-configured is reachable by name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fabro/base/result.h"
+#include "fabro/jail/child/wire.h"
+#include "fabro/jail/plan/plan.h"
+#include "fabro/linux/unique_fd.h"
+#include "fabro/model/sandbox.h"
+
+namespace fabro::jail::supervise {
+
+// The descriptors that came with a SandboxSpec.
+struct Sources {
+  UniqueFd root_dir;   // RootSource::kDir
+  UniqueFd workspace;  // WorkspaceKind::kDisk
+  std::vector<UniqueFd> binds;
+};
+
+// In the order of protocol kCreate; their number must be right.
+Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds);
+
+Result<plan::HostFacts> GatherFacts(const model::SandboxSpec& spec, const Sources& sources);
+
+// The host ids of a slot.
+struct SlotIds {
+  std::uint32_t setup = 0;
+  std::uint32_t task = 0;
+};
+
+// A BuildSlot's tail: the steps and their descriptors. `unmapped` is set when a read-only bind had to
+// keep its ids.
+struct BuiltSteps {
+  std::vector<wire::MountStep> steps;
+  std::vector<UniqueFd> fds;
+  bool unmapped = false;
+};
+Result<BuiltSteps> BuildSteps(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                              const Sources& sources, const SlotIds& ids);
+
+// The disk workspace with its four directories, idmapped so that its owner is the guest's user.
+Result<UniqueFd> MountDiskWorkspace(const plan::HostFacts& facts, const Sources& sources,
+                                    const SlotIds& ids);
+
+}  // namespace fabro::jail::supervise

@@ -1,0 +1,19 @@
+// The reader of a filter's listener: seccomp_unotify(2). It answers every notified call itself and
+// never lets one go on, so that what the guest's memory says later has no influence.
+#pragma once
+
+#include <optional>
+
+#include "fabro/linux/seccomp/seccomp.h"
+#include "fabro/model/outcome.h"
+
+namespace fabro::jail::supervise {
+
+inline constexpr std::size_t kMaxViolations = 64;  // Records an Exec; the rest is counted.
+
+// Takes one call that waits, without blocking, records it in `outcome` and answers it. True: it is of
+// class K, the caller kills the Exec. Nothing: no call waits.
+std::optional<bool> AnswerOne(int listener, const seccomp::FilterOptions& options,
+                              model::Outcome& outcome);
+
+}  // namespace fabro::jail::supervise
