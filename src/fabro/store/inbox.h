@@ -13,9 +13,9 @@
 namespace fabro::store {
 
 struct InboxItem {
-  std::string id;     // A ULID: the order of names is the order of arrival.
-  std::string kind;   // "cancel", "answer".
-  model::Json body;
+  std::string id{};    // A ULID: the order of names is the order of arrival.
+  std::string kind{};  // "cancel", "answer".
+  model::Json body{};
 };
 
 class Inbox {
@@ -28,7 +28,7 @@ class Inbox {
   Status Done(const std::string& id);  // Twice is success.
 
  private:
-  std::string dir_;
+  std::string dir_{};
 };
 
 }  // namespace fabro::store

@@ -12,14 +12,14 @@
 namespace fabro::store {
 
 struct IndexRow {
-  RunId run;
-  std::string dir;         // Name below <storage>/scratch.
-  std::string workflow;
-  std::string status;      // A word of run specification 4.1.
-  std::string reason;
-  std::string created_at;  // RFC 3339.
-  std::string updated_at;
-  std::string environment;
+  RunId run{};
+  std::string dir{};  // Name below <storage>/scratch.
+  std::string workflow{};
+  std::string status{};  // A word of run specification 4.1.
+  std::string reason{};
+  std::string created_at{};  // RFC 3339.
+  std::string updated_at{};
+  std::string environment{};
 
   friend bool operator==(const IndexRow&, const IndexRow&) = default;
 };

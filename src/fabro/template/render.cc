@@ -33,6 +33,17 @@ std::optional<std::int64_t> LengthOf(const Value& value) {
   return length;
 }
 
+// What `loop` means in turn number `index` of a loop.
+Map LoopOf(std::size_t index, std::size_t count) {
+  const auto number = static_cast<std::int64_t>(index);
+  Map loop;
+  loop.members = {{"index", number + 1},
+                  {"index0", number},
+                  {"first", index == 0},
+                  {"last", index + 1 == count}};
+  return loop;
+}
+
 class Renderer {
  public:
   Renderer(std::string_view source, const Map& names, Undefined undefined)
@@ -128,23 +139,21 @@ bool Renderer::Loop(const Piece& piece) {
 
 bool Renderer::Walk(const Piece& piece, const List& items) {
   if (items.empty()) return Pieces(piece.otherwise);
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  frames_.push_back({piece.variable, nullptr, {}});
+  bool done = true;
+  for (std::size_t i = 0; done && i < items.size(); ++i) {
     if (++iterations_ > kMaxIterations) {
       Fail(TemplateError::Kind::kLimit, piece.expr.at,
            "loops turn more than " + std::to_string(kMaxIterations) + " times");
-      return false;
+      done = false;
+      break;
     }
-    Map loop;
-    loop.Set("index", static_cast<std::int64_t>(i + 1));
-    loop.Set("index0", static_cast<std::int64_t>(i));
-    loop.Set("first", i == 0);
-    loop.Set("last", i + 1 == items.size());
-    frames_.push_back({piece.variable, &items[i], std::move(loop)});
-    const bool done = Pieces(piece.body);
-    frames_.pop_back();
-    if (!done) return false;
+    frames_.back().item = &items[i];
+    frames_.back().loop = LoopOf(i, items.size());
+    done = Pieces(piece.body);
   }
-  return true;
+  frames_.pop_back();
+  return done;
 }
 
 // The value behind a lookup, or null.

@@ -25,8 +25,8 @@ namespace fabro::templates {
 
 inline constexpr ByteSize kMaxTemplateSize = 16_MiB;
 inline constexpr ByteSize kMaxRenderedSize = 16_MiB;
-inline constexpr std::size_t kMaxDepth = 32;            // Of blocks, and of expressions.
-inline constexpr std::size_t kMaxIterations = 100'000;  // Of all loops together.
+inline constexpr std::size_t kMaxDepth = 32;           // Of blocks, and of expressions.
+inline constexpr std::size_t kMaxIterations = 20'000;  // Of all loops together.
 
 // A place in the template, 1-based; columns count bytes.
 struct Place {

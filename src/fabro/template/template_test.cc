@@ -140,7 +140,7 @@ TEST(TemplateTest, DepthAndSizeAreBounded) {
       Render("{{ " + std::string(100'000, '(') + "}}", Names(), Undefined::kError).has_value());
 
   Map names;
-  names.Set("n", List(1000, Value("x")));
+  names.Set("n", List(400, Value("x")));
   const auto rendered = Render(
       "{% for a in n %}{% for b in n %}{% for c in n %}{{ a }}{% endfor %}{% endfor %}{% endfor %}",
       names, Undefined::kError);

@@ -24,6 +24,19 @@ bool Passed(Deadline deadline) {
   return deadline.has_value() && std::chrono::steady_clock::now() >= *deadline;
 }
 
+// The kernel makes the text anew for a read at offset 0.
+Result<std::string> ReadFromStart(int fd, const char* file) {
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SysFailure("read", file);
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (static_cast<std::size_t>(got) < sizeof buffer) return text;
+  }
+}
+
 Result<bool> MemberPopulated(const Member& member) {
   if (member.version == Version::kV2) {
     const std::string events = TRY(ReadControl(member, kEvents));
@@ -102,6 +115,10 @@ Result<std::vector<std::string>> Group::Children() const {
   return children;
 }
 
+void Group::KeepFilesOpen() {
+  for (Member& member : members_) member.keep_files = true;
+}
+
 Status Group::EnableForChildren() const {
   const Member* member = unified();
   if (member == nullptr || member->controllers.empty()) return {};
@@ -154,7 +171,15 @@ Status Group::Remove(Deadline deadline) const {
 }
 
 Result<std::string> ReadControl(const Member& member, const char* file) {
-  return ReadFileAt(member.dir.get(), file);
+  // v1 gives one open file the same list of processes for as long as it is open: never kept.
+  const bool keep = member.keep_files && std::string_view(file) != kProcs;
+  if (!keep) return ReadFileAt(member.dir.get(), file);
+  const auto found = std::find_if(member.kept.begin(), member.kept.end(),
+                                  [&](const KeptFile& kept) { return kept.name == file; });
+  if (found != member.kept.end()) return ReadFromStart(found->fd.get(), file);
+  UniqueFd fd = TRY(OpenAt(member.dir.get(), file, O_RDONLY));
+  member.kept.push_back(KeptFile{file, std::move(fd)});
+  return ReadFromStart(member.kept.back().fd.get(), file);
 }
 
 Status WriteControl(const Member& member, const char* file, std::string_view text) {

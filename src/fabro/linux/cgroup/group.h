@@ -17,11 +17,19 @@
 
 namespace fabro::cgroup {
 
+// Control files that are read again and again stay open: an open costs five times the read.
+struct KeptFile {
+  std::string name;
+  UniqueFd fd;
+};
+
 // The directory of a Group in one tree.
 struct Member {
   DirFd dir;
   Version version = Version::kV2;
   ControllerSet controllers;
+  bool keep_files = false;
+  mutable std::vector<KeptFile> kept = {};  // Filled by ReadControl when keep_files is set.
 };
 
 class Group {
@@ -47,6 +55,9 @@ class Group {
   Result<Group> EnsureChild(const std::string& name) const;
   // Names of the groups below, in any of the trees.
   Result<std::vector<std::string>> Children() const;
+
+  // From now on files that were read once stay open.
+  void KeepFilesOpen();
 
   // v2: lets the groups below use our controllers (cgroup.subtree_control). Nothing to do on v1.
   Status EnableForChildren() const;

@@ -25,8 +25,8 @@ Error NotReusable(const std::string& name, const std::string& why) {
 
 Result<Leaf> Leaf::Take(Group group) {
   Leaf leaf(std::move(group));
+  leaf.group_.KeepFilesOpen();
   TRY(leaf.OpenFiles());
-  leaf.base_ = TRY(ReadCounters(leaf.group_));
   return leaf;
 }
 

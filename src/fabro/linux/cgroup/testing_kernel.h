@@ -44,8 +44,8 @@ inline void Burn(std::chrono::milliseconds cpu_time) {
   } while (std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec) < cpu_time);
 }
 
-// Runs every test on the machine's own hierarchy and, where there are v1 controllers, on them alone,
-// as if there were no v2 tree: the freezer's way to kill.
+// Runs every test on the machine's own hierarchy and, where there are v1 controllers, on them
+// alone, as if there were no v2 tree: the freezer's way to kill.
 enum class Shape { kOwnHierarchy, kV1Alone };
 
 inline std::vector<Shape> Shapes() {

@@ -51,7 +51,7 @@ sock_filter Return(const Verdict& verdict, Report report) {
 
 // Falls through when the condition holds and jumps `skip` instructions beyond its end when not.
 void AppendCondition(const Condition& condition, std::size_t skip, Block& out) {
-  out.push_back(Load(offsetof(seccomp_data, args) + 8U * condition.arg));
+  out.push_back(Load(offsetof(seccomp_data, args) + std::size_t{8} * condition.arg));
   if (condition.mask != 0xFFFFFFFF) {
     out.push_back(Insn(BPF_ALU | BPF_AND | BPF_K, condition.mask));
   }
@@ -103,6 +103,7 @@ bool Equal(const Block& a, const Block& b) {
 struct Range {
   std::uint32_t first;
   Block code;
+  bool last = false;
 };
 
 std::vector<Range> Ranges(const FilterOptions& options) {
@@ -115,27 +116,80 @@ std::vector<Range> Ranges(const FilterOptions& options) {
       ranges.push_back({number, std::move(code)});
     }
   }
+  ranges.back().last = true;
   return ranges;
 }
 
-// The tree over some ranges, with the call number in the accumulator. All jumps go forward and stay
-// inside.
-Block Tree(std::span<const Range> ranges) {
-  if (ranges.size() == 1) return ranges.front().code;
-  const std::size_t middle = ranges.size() / 2;
-  const Block below = Tree(ranges.first(middle));
-  const Block above = Tree(ranges.subspan(middle));
-  Block out;
-  if (below.size() <= kMaxJump) {
-    out.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, below.size(), 0));
-  } else {
-    out.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, 0, 1));
-    out.push_back(Insn(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
-  }
-  out.insert(out.end(), below.begin(), below.end());
-  out.insert(out.end(), above.begin(), above.end());
-  return out;
+// How many numbers the kernel asks a filter about when it is loaded: what a range weighs in the
+// tree. The last one has no end; a kernel newer than the table by some calls is assumed.
+std::uint32_t WeightOf(std::span<const Range> ranges) {
+  constexpr std::uint32_t kNewer = 16;
+  const Range* behind = ranges.data() + ranges.size();
+  return (ranges.back().last ? ranges.back().first + kNewer : behind->first) - ranges.front().first;
 }
+
+// Emits a program from its end to its start. All jumps go forward, to code that is already there,
+// so that equal leaves can be shared as long as a jump reaches them.
+class Emitter {
+ public:
+  // A place in the program, counted from its end; grows with what is emitted.
+  using Place = std::size_t;
+
+  // Where that code starts: an earlier copy that a jump from near here reaches, or a new one.
+  Place Leaf(const Block& code) {
+    for (const auto& [known, place] : leaves_) {
+      if (reversed_.size() - place < kNear && Equal(*known, code)) return place;
+    }
+    reversed_.insert(reversed_.end(), code.rbegin(), code.rend());
+    const Place place = reversed_.size() - 1;
+    leaves_.emplace_back(&code, place);
+    return place;
+  }
+
+  // The tree over some ranges, with the call number in the accumulator. Split where the weights are
+  // equal: the kernel walks the program for every number, so a long range deserves a short way.
+  Place Tree(std::span<const Range> ranges) {
+    if (ranges.size() == 1) return Leaf(ranges.front().code);
+    std::size_t middle = 1;
+    const std::uint32_t half = WeightOf(ranges) / 2;
+    while (middle + 1 < ranges.size() && ranges[middle].first - ranges.front().first < half) {
+      ++middle;
+    }
+    const Place above = Tree(ranges.subspan(middle));
+    const Place below = Reachable(Tree(ranges.first(middle)));
+    const Place above_near = Reachable(above);
+    reversed_.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, Distance(above_near),
+                             Distance(below)));
+    return reversed_.size() - 1;
+  }
+
+  // The program, with `start` before its first instruction; falls into `entry`.
+  std::vector<sock_filter> Finish(const Block& start, Place entry) {
+    if (entry != reversed_.size() - 1) (void)Jump(entry);
+    std::vector<sock_filter> program = start;
+    program.insert(program.end(), reversed_.rbegin(), reversed_.rend());
+    return program;
+  }
+
+ private:
+  // Leaves room for a subtree's other half between a jump and the leaf that it shares.
+  static constexpr std::size_t kNear = 128;
+
+  std::size_t Distance(Place target) const { return reversed_.size() - target - 1; }
+
+  Place Jump(Place target) {
+    const std::size_t distance = Distance(target);
+    reversed_.push_back(Insn(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(distance)));
+    return reversed_.size() - 1;
+  }
+
+  // The place itself, or one nearby that jumps there. One more instruction may come before the
+  // compare.
+  Place Reachable(Place target) { return Distance(target) + 1 <= kMaxJump ? target : Jump(target); }
+
+  Block reversed_;
+  std::vector<std::pair<const Block*, Place>> leaves_;
+};
 
 }  // namespace
 
@@ -149,23 +203,25 @@ Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& options) {
                    "use level medium, or leave out allow_ptrace");
   }
   const sock_filter foreign = Return({Verdict::Kind::kKill, 0}, options.report);
-  std::vector<sock_filter> out;
-  out.push_back(Load(offsetof(seccomp_data, arch)));
-  out.push_back(Insn(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(options.arch), 1, 0));
-  out.push_back(foreign);
-  out.push_back(Load(offsetof(seccomp_data, nr)));
+  Block start = {
+      Load(offsetof(seccomp_data, arch)),
+      Insn(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(options.arch), 1, 0),
+      foreign,
+      Load(offsetof(seccomp_data, nr)),
+  };
   if (options.arch == Arch::kX86_64) {
-    out.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, kX32Bit, 0, 1));
-    out.push_back(foreign);
+    start.push_back(Insn(BPF_JMP | BPF_JGE | BPF_K, kX32Bit, 0, 1));
+    start.push_back(foreign);
   }
   const std::vector<Range> ranges = Ranges(options);
-  const std::vector<sock_filter> tree = Tree(ranges);
-  out.insert(out.end(), tree.begin(), tree.end());
-  if (out.size() > BPF_MAXINSNS) {
+  Emitter emitter;
+  const Emitter::Place entry = emitter.Tree(ranges);
+  std::vector<sock_filter> program = emitter.Finish(start, entry);
+  if (program.size() > BPF_MAXINSNS) {
     return Failure(Code::kInternal, "the filter has more than 4096 instructions",
                    "filter_too_large");
   }
-  return out;
+  return program;
 }
 
 }  // namespace fabro::seccomp

@@ -41,6 +41,7 @@ TEST(DescribeTest, DecodesTheArgumentsThatMatter) {
   EXPECT_EQ(DescribeCall(X86("ioctl", {0, 0x5412 | (1ULL << 32)})), "ioctl(0, TIOCSTI)");
   EXPECT_EQ(DescribeCall(X86("mknod", {0, 0060644})), "mknod(S_IFBLK)");
   EXPECT_EQ(DescribeCall(X86("keyctl", {11})), "keyctl(KEYCTL_READ)");
+  EXPECT_EQ(DescribeCall(X86("sendto", {3, 0, 0, 0x4001})), "sendto(MSG_OOB|0x4000)");
   EXPECT_EQ(DescribeCall(X86("setns", {~0ULL, 0})), "setns(-1, 0x0)");
 }
 

@@ -45,6 +45,19 @@ int RunBelow(const std::vector<sock_filter>& filter, Body body) {
   return status;
 }
 
+// Whether a listener can be had here: not below another one (LXD, a sandbox in a sandbox).
+inline bool ListenerAllowed() {
+  const sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Prepare();
+    ::_exit(LoadFilterWithListener(allow, 1) >= 0 ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
 // "exit 0", "signal 31".
 inline std::string StatusText(int status) {
   if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));

@@ -40,7 +40,14 @@ struct Pipe {
   }
 };
 
-TEST(NotifyKernelTest, TheListenerSeesTheExactCallOfAGrandchild) {
+class NotifyKernelTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!ListenerAllowed()) GTEST_SKIP() << "this process is below another listener";
+  }
+};
+
+TEST_F(NotifyKernelTest, TheListenerSeesTheExactCallOfAGrandchild) {
   for (const Level level : kBuilt) {
     const Pipe pids;
     const FilterOptions options{.level = level};
@@ -61,7 +68,7 @@ TEST(NotifyKernelTest, TheListenerSeesTheExactCallOfAGrandchild) {
   }
 }
 
-TEST(NotifyKernelTest, AReportedCallGetsItsErrnoFromTheListener) {
+TEST_F(NotifyKernelTest, AReportedCallGetsItsErrnoFromTheListener) {
   Guest guest({.level = Level::kMedium}, [] {
     const bool refused = ::ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 && errno == EPERM;
     const bool again = ::socket(AF_ALG, SOCK_SEQPACKET, 0) < 0 && errno == EAFNOSUPPORT;
@@ -72,7 +79,7 @@ TEST(NotifyKernelTest, AReportedCallGetsItsErrnoFromTheListener) {
   EXPECT_EQ(guest.Wait(), "exit 0");
 }
 
-TEST(NotifyKernelTest, ForeignAbisAreSeenAsSuch) {
+TEST_F(NotifyKernelTest, ForeignAbisAreSeenAsSuch) {
 #if defined(__x86_64__)
   Guest guest({.level = Level::kMedium},
               [] { return ::syscall(0x40000000 | SYS_getpid) < 0 ? 1 : 2; });
@@ -84,7 +91,7 @@ TEST(NotifyKernelTest, ForeignAbisAreSeenAsSuch) {
 #endif
 }
 
-TEST(NotifyKernelTest, WithoutAReaderDeniedCallsFailClosed) {
+TEST_F(NotifyKernelTest, WithoutAReaderDeniedCallsFailClosed) {
   for (const Level level : kBuilt) {
     const Pipe gate;
     Guest guest({.level = level}, [&] {
@@ -99,7 +106,7 @@ TEST(NotifyKernelTest, WithoutAReaderDeniedCallsFailClosed) {
   }
 }
 
-TEST(NotifyKernelTest, AGuestGetsNoListenerAndItsOwnFilterLoosensNothing) {
+TEST_F(NotifyKernelTest, AGuestGetsNoListenerAndItsOwnFilterLoosensNothing) {
   Guest guest({.level = Level::kMedium}, [] {
     const sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     if (LoadFilterWithListener(allow, std::size(allow)) != -EINVAL) return 1;
@@ -122,6 +129,9 @@ class ToolsTest : public testing::TestWithParam<std::tuple<Level, Sockets>> {
     if (::geteuid() == 0) {
       EXPECT_EQ(::chown(folder_.c_str(), kNobody, kNobody), 0);
     }
+  }
+  void SetUp() override {
+    if (!ListenerAllowed()) GTEST_SKIP() << "this process is below another listener";
   }
   ~ToolsTest() override { Run({"/bin/rm", "-r", folder_}); }
 

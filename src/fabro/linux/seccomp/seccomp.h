@@ -15,9 +15,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-#include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -17,23 +17,23 @@
 namespace fabro::workflow {
 
 struct CheckpointBase {
-  std::string branch;         // "fabro/run/<run id>".
-  std::string base_sha;       // HEAD at the start of the run; empty: unborn.
-  std::string source_branch;  // Branch that HEAD stood on; empty: detached.
-  std::vector<std::string> notes;  // One line each, for a `run.notice`.
+  std::string branch{};              // "fabro/run/<run id>".
+  std::string base_sha{};            // HEAD at the start of the run; empty: unborn.
+  std::string source_branch{};       // Branch that HEAD stood on; empty: detached.
+  std::vector<std::string> notes{};  // One line each, for a `run.notice`.
 };
 
 struct CheckpointRequest {
-  std::string node_id;
-  std::string status;          // "succeeded", …
+  std::string node_id{};
+  std::string status{};  // "succeeded", …
   std::uint64_t visit = 1;
   std::uint64_t completed = 0;  // Completed stages so far, start included: `Fabro-Completed`.
   bool late = false;            // Made by a resume for a stage that ended before the crash.
 };
 
 struct CheckpointCommit {
-  std::string sha;
-  std::vector<std::string> notes;
+  std::string sha{};
+  std::vector<std::string> notes{};
 };
 
 class Checkpointer {

@@ -116,6 +116,17 @@ std::string JoinStrings(const std::vector<std::string>& strings) {
   return joined;
 }
 
+// A terminal says EIO once the last process has closed its other side, a pipe gives 0.
+std::string ReadToEnd(int fd) {
+  std::string all;
+  char block[4096];
+  for (;;) {
+    const ssize_t got = ::read(fd, block, sizeof(block));
+    if (got <= 0) return all;
+    all.append(block, static_cast<std::size_t>(got));
+  }
+}
+
 }  // namespace
 
 Received ReceiveWire(int socket) {
@@ -307,10 +318,7 @@ Result<ExecResult> RunExec(const TestJail& jail, const ExecRequest& request) {
     TRY(WriteFd(started.in.get(), request.input));
   }
   started.in.reset();
-  auto out = ReadFd(started.out.get());
-  // A terminal says EIO once the last process has closed it; what was read before is lost with it,
-  // so that is read piece by piece.
-  if (out.ok()) result.out = *out;
+  result.out = ReadToEnd(started.out.get());
   Received ended = TRY(Expect(jail.socket.get(), Type::kExecEnded, "end"));
   result.ended = ended.As<wire::ExecEnded>();
   return result;

@@ -1,0 +1,27 @@
+#include <unistd.h>
+
+#include "apps/faber/check_report.h"
+#include "apps/faber/commands/commands.h"
+#include "apps/faber/run_request.h"
+#include "fabro/codec/model_json.h"
+#include "fabro/jail/host/host_probe.h"
+
+namespace fabro::faber {
+
+int CheckCommand(const Invocation& invocation) {
+  model::RunRequest request;
+  if (const std::string* level = invocation.Find("--level")) {
+    const Status set = SetLevel(request, "--level", *level);
+    if (!set.ok()) {
+      return Fail(set.error(),
+                  set.error().code == Code::kUnimplemented ? kExitUnavailable : kExitGeneral);
+    }
+  }
+  const model::Level level = request.sandbox.level;
+  const jail::HostReport report = jail::ProbeHost();
+  const int status = jail::Obstacles(report, level).empty() ? kExitOk : kExitUnavailable;
+  if (invocation.Has("--json")) return Print(CheckJson(report, level).Dump() + "\n", status);
+  return Print(CheckText(report, level, StyleOfStdout()), status);
+}
+
+}  // namespace fabro::faber

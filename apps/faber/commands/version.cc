@@ -1,0 +1,7 @@
+#include "apps/faber/commands/commands.h"
+
+namespace fabro::faber {
+
+int VersionCommand(const Invocation&) { return Print("faber " FABRO_VERSION "\n"); }
+
+}  // namespace fabro::faber

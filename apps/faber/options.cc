@@ -1,0 +1,142 @@
+#include "apps/faber/options.h"
+
+#include <array>
+
+namespace fabro::faber {
+namespace {
+
+constexpr std::string_view kSandbox = "Sandbox";
+constexpr std::string_view kFiles = "Files";
+constexpr std::string_view kLimits = "Limits (all processes of the command together, unless said)";
+constexpr std::string_view kOutput = "Output";
+constexpr OptionInfo kHelp{"--help", "", kOutput, "Show this text"};
+
+constexpr std::array kRun = {
+    OptionInfo{"--level", "LEVEL", kSandbox, "Security level: medium or high (default medium)",
+               "medium high"},
+    OptionInfo{
+        "--network", "MODE", kSandbox,
+        "none: no socket can be made; loopback: a loopback of its own (default: loopback, at "
+        "high none)",
+        "none loopback"},
+    OptionInfo{"--fresh", "", kSandbox, "Share nothing with earlier runs of a running jailer"},
+    OptionInfo{"--degrade", "LAYER", kSandbox,
+               "This layer may be missing on the host; the result says if it was",
+               "cgroup landlock proc workspace_limit", true},
+    OptionInfo{"--config", "FILE", kSandbox, "YAML file with defaults for these options", "<file>"},
+    OptionInfo{"--env", "K=V", kSandbox,
+               "Set a variable; nothing of the caller's environment goes in by itself", "", true},
+    OptionInfo{"--rootfs", "SOURCE", kFiles,
+               "host-dirs: this machine's /usr, /bin, /lib and some of /etc; dir:PATH: an unpacked "
+               "tree (default host-dirs)",
+               "host-dirs dir:"},
+    OptionInfo{"--bind", "SRC:DST[:ro|rw]", kFiles,
+               "Show a file or directory of this machine at DST, read-only unless rw is written",
+               "<file>", true},
+    OptionInfo{"--workspace", "KIND", kFiles,
+               "memory: a tmpfs that goes with the sandbox; disk:DIR: a directory that stays "
+               "(default memory)",
+               "memory disk:"},
+    OptionInfo{"--cwd", "PATH", kFiles, "Working directory inside (default: the workspace, /work)"},
+    OptionInfo{"--tmpfs", "SIZE", kFiles,
+               "Size of the memory workspace with /tmp and the home directory (default: 100MiB, at "
+               "most half of --memory)"},
+    OptionInfo{"--memory", "SIZE", kLimits, "Memory without swap (default 512MiB)"},
+    OptionInfo{"--pids", "N", kLimits, "Processes and threads (default 10)"},
+    OptionInfo{"--cpus", "N", kLimits,
+               "CPU bandwidth in cores, 0.5 is half of one (default: none)"},
+    OptionInfo{"--cpu-time", "D", kLimits, "CPU time (default 30s)"},
+    OptionInfo{"--wall-time", "D", kLimits, "Time on the clock (default 60s)"},
+    OptionInfo{"--fds", "N", kLimits, "Open files of each process (default 100)"},
+    OptionInfo{"--output", "SIZE", kLimits, "Bytes on stdout, and on stderr (default 1MiB)"},
+    OptionInfo{"--json", "", kOutput,
+               "Print one JSON object with the outcome, the usage and the output, instead of the "
+               "output"},
+    OptionInfo{"--print", "STEP", kOutput,
+               "Print a value as JSON and run nothing: request (what the options say), plan (with "
+               "all defaults), jail (what the jailer is told)",
+               "request plan jail"},
+    kHelp,
+};
+
+constexpr std::array kCheck = {
+    OptionInfo{"--level", "LEVEL", kSandbox, "The level that is wanted (default medium)",
+               "medium high"},
+    OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
+constexpr std::array kJailer = {
+    OptionInfo{"--slots", "N", kSandbox, "Prepared sandboxes to keep at most (default 8)"},
+    OptionInfo{"--idle", "D", kSandbox,
+               "Drop a prepared sandbox unused for this long (default 60s)"},
+    kHelp,
+};
+
+constexpr std::array kHelpOnly = {kHelp};
+
+constexpr std::array kCommands = {
+    CommandInfo{
+        "run", "execute", "[options] -- CMD [ARG…]", "Run a command in a sandbox made for it",
+        "Makes a sandbox with eight namespaces of its own, a read-only root, a private /proc, no\n"
+        "capability, a system call filter and limits, runs CMD in it and ends everything that CMD "
+        "left\n"
+        "behind. Needs no server; a running `faber jailer` of the same user makes it faster.\n"
+        "\n"
+        "Standard input, output and error are relayed. When all three are terminals the command "
+        "gets "
+        "a\n"
+        "terminal of its own. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to the "
+        "command;\n"
+        "a second SIGINT kills it.\n"
+        "\n"
+        "SIZE is a whole number with a unit: 512MiB, 4GB, 64k. D is a whole number with ms, s, m, "
+        "h "
+        "or d.\n"
+        "\n"
+        "Exit status: the command's own; 124 a time limit; 125 faber failed or refused; 126 not\n"
+        "executable; 127 not found; 128+N ended by signal N; 137 out of memory; 143 cancelled; "
+        "153\n"
+        "output limit; 159 policy violation.",
+        kRun,
+        "faber run -- python3 -c 'print(6 * 7)'\n"
+        "faber run --bind $PWD:/src:rw --cwd /src --pids 64 --wall-time 10m -- make\n"
+        "faber run --level high --degrade landlock --json -- ./answer <question.txt\n"
+        "faber run --memory 64MiB --print=plan -- true",
+        "", true},
+    CommandInfo{
+        "check", "", "[options]", "Say what this machine can do, layer by layer",
+        "Tries each layer for real and says ok, missing (with cause and fix) or not yet "
+        "built.\n"
+        "Leaves nothing behind.\n"
+        "\n"
+        "Exit status: 0 when the level can be had, 2 when not, 1 when the check itself failed.",
+        kCheck,
+        "faber check\n"
+        "faber check --level high --json"},
+    CommandInfo{
+        "jailer", "", "[options]", "Keep prepared sandboxes for `faber run`, in the foreground",
+        "Listens in $XDG_RUNTIME_DIR/faber (root: /run/faber) for programs of the same user,\n"
+        "until SIGTERM or SIGINT. A unit file for systemd is in dist/systemd.",
+        kJailer, "faber jailer --slots 4 --idle 5m"},
+    CommandInfo{"completion", "", "bash|zsh|fish", "Print a completion script for a shell",
+                "Load it from the shell's start-up file.", kHelpOnly,
+                "source <(faber completion bash)\n"
+                "faber completion fish >~/.config/fish/completions/faber.fish",
+                "bash zsh fish"},
+    CommandInfo{"version", "", "", "Print the version", "The same as faber --version.", kHelpOnly,
+                "faber version"},
+};
+
+}  // namespace
+
+std::span<const CommandInfo> Commands() { return kCommands; }
+
+const CommandInfo* FindCommand(std::string_view word) {
+  for (const CommandInfo& command : kCommands) {
+    if (command.name == word || (!command.alias.empty() && command.alias == word)) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace fabro::faber

@@ -1,0 +1,190 @@
+#include "fabro/codec/model_json.h"
+
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fabro/codec/text.h"
+
+namespace fabro::codec {
+namespace {
+
+using model::Json;
+
+Json Object(std::initializer_list<Json::Member> members) { return Json(Json::Object(members)); }
+
+Json OfSize(const std::optional<ByteSize>& size) { return size ? Json(size->bytes()) : Json(); }
+Json OfNanos(const std::optional<Nanos>& span) {
+  return span ? Json(std::int64_t{span->count()}) : Json();
+}
+
+template <typename T>
+Json OfOptional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+template <typename T>
+Json OfWord(const std::optional<T>& value) {
+  return value ? Json(model::ToString(*value)) : Json();
+}
+
+Json OfRoot(const model::RootSource& root) {
+  if (root.kind == model::RootSource::Kind::kHostDirs) return Object({{"kind", "host-dirs"}});
+  return Object({{"kind", "dir"}, {"dir", root.dir.value()}});
+}
+
+Json OfWorkspace(const model::Workspace& workspace) {
+  Json json = Object({{"kind", model::ToString(workspace.kind)}});
+  if (workspace.kind == model::WorkspaceKind::kDisk) json.Set("dir", workspace.dir.value());
+  return json.Set("size_bytes", OfSize(workspace.size)).Set("target", workspace.target.value());
+}
+
+Json OfOutput(const CapturedOutput& output) {
+  const bool text = IsUtf8(output.bytes);
+  return Object({{"encoding", text ? "utf-8" : "base64"},
+                 {"data", text ? output.bytes : Base64(output.bytes)},
+                 {"bytes", std::uint64_t{output.bytes.size()}},
+                 {"complete", output.complete}});
+}
+
+template <typename T>
+Json OfAll(const std::vector<T>& values) {
+  Json json = Json::MakeArray();
+  for (const T& value : values) json.Push(ToJson(value));
+  return json;
+}
+
+void Merge(Json& into, const Json& from) {
+  for (const auto& [key, value] : *from.Members()) into.Set(key, value);
+}
+
+void Write(const Json& json, std::size_t indent, std::string& out) {
+  const std::string margin(indent + 2, ' ');
+  const auto close = [&](char bracket) { out += "\n" + std::string(indent, ' ') + bracket; };
+  if (const Json::Object* members = json.Members(); members != nullptr && !members->empty()) {
+    for (const auto& [key, value] : *members) {
+      out += (&key == &members->front().first ? "{\n" : ",\n") + margin + Json(key).Dump() + ": ";
+      Write(value, indent + 2, out);
+    }
+    return close('}');
+  }
+  if (const Json::Array* items = json.Items(); items != nullptr && !items->empty()) {
+    for (const Json& item : *items) {
+      out += (&item == &items->front() ? "[\n" : ",\n") + margin;
+      Write(item, indent + 2, out);
+    }
+    return close(']');
+  }
+  out += json.Dump();
+}
+
+}  // namespace
+
+Json ToJson(const model::Limits& limits) {
+  return Object({{"memory_bytes", OfSize(limits.memory)},
+                 {"pids", OfOptional(limits.pids)},
+                 {"cpu_millis", OfOptional(limits.cpu_millis)},
+                 {"cpu_time_ns", OfNanos(limits.cpu_time)},
+                 {"wall_time_ns", OfNanos(limits.wall_time)},
+                 {"open_files", OfOptional(limits.open_files)},
+                 {"output_bytes", OfSize(limits.output)}});
+}
+
+Json ToJson(const model::SandboxSpec& spec) {
+  Json binds = Json::MakeArray();
+  for (const model::Bind& bind : spec.binds) {
+    binds.Push(Object({{"source", bind.source.value()},
+                       {"target", bind.target.value()},
+                       {"writable", bind.writable}}));
+  }
+  return Object({{"level", model::ToString(spec.level)},
+                 {"network", OfWord(spec.network)},
+                 {"launch", OfWord(spec.launch)},
+                 {"fresh", spec.fresh},
+                 {"tty", spec.tty},
+                 {"root", OfRoot(spec.root)},
+                 {"binds", std::move(binds)},
+                 {"workspace", OfWorkspace(spec.workspace)},
+                 {"limits", ToJson(spec.limits)},
+                 {"hostname", spec.hostname},
+                 {"home", spec.home.value()},
+                 {"degrade", Json::Strings(spec.degrade)}});
+}
+
+Json ToJson(const model::ExecSpec& spec) {
+  return Object({{"argv", Json::Strings(spec.argv)},
+                 {"env", Json::Strings(spec.env)},
+                 {"cwd", spec.cwd.value()},
+                 {"limits", ToJson(spec.limits)},
+                 {"tty", spec.tty},
+                 {"keep_background", spec.keep_background}});
+}
+
+Json ToJson(const model::RunRequest& request) {
+  return Object({{"sandbox", ToJson(request.sandbox)}, {"exec", ToJson(request.exec)}});
+}
+
+Json ToJson(const model::Violation& violation) {
+  return Object({{"syscall", violation.syscall},
+                 {"call", violation.call},
+                 {"pid", violation.pid},
+                 {"comm", violation.comm},
+                 {"killed", violation.killed}});
+}
+
+Json ToJson(const model::Outcome& outcome) {
+  const model::Usage& usage = outcome.usage;
+  Json json = Object({{"outcome", model::ToString(outcome.fate)},
+                      {"exit_code", outcome.exit_code >= 0 ? Json(outcome.exit_code) : Json()},
+                      {"signal", outcome.signal != 0 ? Json(outcome.signal) : Json()}});
+  json.SetIfAny("message", outcome.message);
+  if (outcome.sys_errno != 0) json.Set("errno", ErrnoName(outcome.sys_errno));
+  json.Set("times", Object({{"wall_ns", OfNanos(usage.wall_time)},
+                            {"cpu_ns", OfNanos(usage.cpu_time)},
+                            {"cpu_user_ns", OfNanos(usage.cpu_user)},
+                            {"cpu_system_ns", OfNanos(usage.cpu_system)},
+                            {"throttled_periods", OfOptional(usage.throttled_periods)}}));
+  json.Set("peaks", Object({{"memory_bytes", OfSize(usage.memory_peak)},
+                            {"pids", OfOptional(usage.pids_peak)}}));
+  json.Set("pids_limit_hit", outcome.pids_limit_hit);
+  json.Set("violations", OfAll(outcome.violations));
+  json.Set("violations_dropped", outcome.violations_dropped);
+  return json.Set("cleanup_succeeded", outcome.cleanup_succeeded);
+}
+
+Json ToJson(const model::SandboxInfo& info) {
+  return Object({{"launch", model::ToString(info.launch)},
+                 {"shared", Json::Strings(info.shared)},
+                 {"degraded", Json::Strings(info.degraded)},
+                 {"seccomp", info.seccomp},
+                 {"workspace_limit", info.workspace_limit},
+                 {"cgroup_mode", info.cgroup_mode},
+                 {"limits", ToJson(info.limits)},
+                 {"init_pid", info.init_pid}});
+}
+
+Json ToJson(const Error& error) {
+  Json json = Object({{"code", CodeName(error.code)}});
+  json.SetIfAny("reason", error.reason).Set("message", error.message).SetIfAny("fix", error.fix);
+  if (error.sys_errno != 0) json.Set("errno", ErrnoName(error.sys_errno));
+  if (!error.context.empty()) json.Set("context", Json::Strings(error.context));
+  return json;
+}
+
+Json ToJson(const RunReport& report) {
+  Json json = ToJson(report.outcome);
+  Merge(json, ToJson(report.info));
+  // The command's own limits are the ones that matter to a reader; init's pid is gone by now.
+  json.Set("limits", ToJson(report.limits));
+  std::erase_if(*json.Members(), [](const Json::Member& one) { return one.first == "init_pid"; });
+  return json.Set("stdout", OfOutput(report.out)).Set("stderr", OfOutput(report.err));
+}
+
+std::string Indented(const Json& json) {
+  std::string out;
+  Write(json, 0, out);
+  return out;
+}
+
+}  // namespace fabro::codec

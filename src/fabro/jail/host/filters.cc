@@ -1,0 +1,81 @@
+// seccomp with its listener, no_new_privs, and what Landlock the kernel has.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "fabro/jail/host/host_probe.h"
+#include "fabro/jail/host/probe_child.h"
+#include "fabro/linux/seccomp/load.h"
+
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#endif
+
+namespace fabro::jail {
+namespace {
+
+enum What { kNoNewPrivs, kFilter, kListener };
+constexpr long kLandlockVersion = 1;  // LANDLOCK_CREATE_RULESET_VERSION.
+
+constexpr sock_filter kAllow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+
+// seccomp/load.h gives -errno.
+void SayLoaded(const ProbeReporter& reporter, int what, int result) {
+  errno = result < 0 ? -result : 0;
+  reporter.Say(what, result);
+}
+
+Finding Of(std::string layer, int sys_errno, std::string seen, std::string failed,
+           std::string fix) {
+  if (sys_errno == 0) return Ok(std::move(layer), Need::kMedium, std::move(seen));
+  return Missing(std::move(layer), Need::kMedium, std::move(failed), sys_errno, std::move(fix));
+}
+
+// A filter around us that has a listener allows no second one in the same tree: EBUSY.
+std::string ListenerFix(int sys_errno) {
+  return sys_errno == EBUSY
+             ? "a sandbox around us holds the one listener that a process may have: run outside it"
+             : "use Linux 5.5 or newer";
+}
+
+Finding Landlock() {
+  const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, kLandlockVersion);
+  Finding finding{.layer = "landlock", .state = Availability::kNotBuilt, .need = Need::kHigh};
+  finding.detail = version > 0 ? "the kernel has ABI " + std::to_string(version) +
+                                     "; results at high say degraded: landlock"
+                               : "the kernel has none; results at high say degraded: landlock";
+  if (version < 0) finding.sys_errno = errno;
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> ProbeFilters() {
+  int errors[3] = {ECHILD, ECHILD, ECHILD};
+  auto child = ProbeChild::Start([](const ProbeReporter& reporter) {
+    reporter.Say(kNoNewPrivs, ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    SayLoaded(reporter, kFilter, seccomp::LoadFilter(kAllow, 1));
+    SayLoaded(reporter, kListener, seccomp::LoadFilterWithListener(kAllow, 1));
+  });
+  if (child.ok()) {
+    for (const Tried& one : child->Rest()) {
+      if (one.what >= 0 && one.what < 3) errors[one.what] = one.sys_errno;
+    }
+  }
+  std::vector<Finding> findings;
+  findings.push_back(Of("no_new_privs", errors[kNoNewPrivs], "set in a child", "prctl failed",
+                        "use Linux 3.5 or newer"));
+  findings.push_back(Of("seccomp_filter", errors[kFilter], "loaded one", "seccomp failed",
+                        "use a kernel with CONFIG_SECCOMP_FILTER=y"));
+  findings.push_back(Of("seccomp_listener", errors[kListener], "loaded one with a listener",
+                        "a filter with a listener cannot be loaded",
+                        ListenerFix(errors[kListener])));
+  findings.push_back(Landlock());
+  return findings;
+}
+
+}  // namespace fabro::jail
