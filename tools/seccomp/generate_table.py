@@ -6,7 +6,8 @@ import policy
 
 KINDS = {"A": "kAllow", "S": "kSoft", "E": "kReported", "K": "kKill"}
 WHEN = {"-": "kAlways", "sockets": "kSockets", "nosockets": "kNoSockets", "ptrace": "kPtrace",
-        "tty": "kTty"}
+        "tty": "kTty", "norandomize": "kNoRandomize", "nolocks": "kNoLocks",
+        "noprocesses": "kNoProcesses"}
 
 
 def verdict(v):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 ROOM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "fabro", "linux",
                     "seccomp")
 LEVELS = ("low", "medium", "high")
-OPTIONS = ("-", "sockets", "nosockets", "ptrace", "tty")
+OPTIONS = ("-", "sockets", "nosockets", "ptrace", "tty", "norandomize", "nolocks",
+           "noprocesses")
 
 
 class Verdict(NamedTuple):

@@ -26,6 +26,9 @@ std::vector<FilterOptions> AllOptions() {
                        .sockets = sockets,
                        .tty = true,
                        .allow_ptrace = level == Level::kMedium,
+                       .allow_no_randomize = true,
+                       .deny_file_locks = true,
+                       .deny_process_creation = true,
                        .report = Report::kKill});
       }
     }

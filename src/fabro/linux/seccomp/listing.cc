@@ -33,6 +33,12 @@ std::string_view WhenText(Clause::When when) {
       return " [allow_ptrace]";
     case Clause::When::kTty:
       return " [with a terminal]";
+    case Clause::When::kNoRandomize:
+      return " [allow_no_randomize]";
+    case Clause::When::kNoLocks:
+      return " [deny_file_locks]";
+    case Clause::When::kNoProcesses:
+      return " [deny_process_creation]";
   }
   return "";
 }

@@ -144,6 +144,7 @@ class ToolsTest : public testing::TestWithParam<std::tuple<Level, Sockets>> {
 
   static int Exec(const std::vector<std::string>& command) {
     std::vector<char*> argv;
+    argv.reserve(command.size() + 1);
     for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
     ::execv(argv[0], argv.data());

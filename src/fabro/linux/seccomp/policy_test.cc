@@ -168,6 +168,33 @@ TEST(PolicyTest, PtraceIsASwitchOfMedium) {
   EXPECT_EQ(ToString(Ask(Level::kMedium, "process_vm_readv", {}, {.allow_ptrace = true})), "kill");
 }
 
+TEST(PolicyTest, ProcessesCanBeForbiddenWhileThreadsWork) {
+  const FilterOptions options{.deny_process_creation = true};
+  for (const char* name : {"fork", "vfork"}) {
+    EXPECT_EQ(Both(name, {}, options), "soft EPERM / soft EPERM") << name;
+  }
+  EXPECT_EQ(Both("clone", {17}, options), "soft EPERM / soft EPERM");
+  EXPECT_EQ(Both("clone", {0x4111}, options), "soft EPERM / soft EPERM") << "posix_spawn";
+  EXPECT_EQ(Both("clone", {0x3D0F00}, options), "allow / allow") << "a thread";
+  EXPECT_EQ(Both("clone", {0x10000011}, options), "reported EPERM / kill") << "a namespace";
+  EXPECT_EQ(Both("clone", {0x10010011}, options), "reported EPERM / kill") << "a namespace";
+}
+
+TEST(PolicyTest, FileLocksCanBeForbidden) {
+  const FilterOptions options{.deny_file_locks = true};
+  const std::string refused = "reported EPERM / reported EPERM";
+  EXPECT_EQ(Both("flock", {0, 2}, options), refused);
+  for (const std::uint64_t command : {6, 7, 37, 38}) {
+    EXPECT_EQ(Both("fcntl", {0, command}, options), refused) << command;
+    EXPECT_EQ(Both("fcntl", {0, command}), "allow / allow") << command;
+  }
+  EXPECT_EQ(Both("fcntl", {0, 1030}, options), "allow / allow") << "F_DUPFD_CLOEXEC";
+}
+
+TEST(PolicyTest, RandomAddressesAreASwitch) {
+  EXPECT_EQ(Both("personality", {0x40000}, {.allow_no_randomize = true}), "allow / allow");
+}
+
 TEST(PolicyTest, CallsOfANewerKernelDoNotExist) {
   seccomp_data data{};
   data.arch = AUDIT_ARCH_X86_64;

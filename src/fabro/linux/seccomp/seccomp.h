@@ -68,6 +68,10 @@ struct FilterOptions {
   Sockets sockets = Sockets::kFamilies;
   bool tty = false;           // The guest has a terminal of its own: high allows its settings.
   bool allow_ptrace = false;  // Debuggers and LeakSanitizer; at medium only.
+  bool allow_no_randomize = false;  // personality(ADDR_NO_RANDOMIZE), as debuggers want it.
+  bool deny_file_locks = false;     // Locks on shared read-only files are a covert channel.
+  bool deny_process_creation =
+      false;  // Threads only; fork, vfork and clone of a process are EPERM.
   Report report = Report::kNotify;
 };
 

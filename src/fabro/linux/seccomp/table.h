@@ -25,7 +25,16 @@ struct Condition {
 
 // Applies where its option holds and all its conditions hold.
 struct Clause {
-  enum class When { kAlways, kSockets, kNoSockets, kPtrace, kTty };
+  enum class When {
+    kAlways,
+    kSockets,
+    kNoSockets,
+    kPtrace,
+    kTty,
+    kNoRandomize,
+    kNoLocks,
+    kNoProcesses,
+  };
   When when;
   Verdict verdict;
   std::span<const Condition> conditions;

@@ -74,6 +74,12 @@ bool Holds(Clause::When when, const FilterOptions& options) {
       return options.allow_ptrace;
     case Clause::When::kTty:
       return options.tty;
+    case Clause::When::kNoRandomize:
+      return options.allow_no_randomize;
+    case Clause::When::kNoLocks:
+      return options.deny_file_locks;
+    case Clause::When::kNoProcesses:
+      return options.deny_process_creation;
   }
   return false;
 }
