@@ -89,8 +89,7 @@ Position PositionOf(std::string_view source, std::size_t offset) {
 std::optional<SyntaxError> CheckText(std::string_view source) {
   if (source.size() > kMaxFileSize.bytes()) {
     return SyntaxError{{1, 1},
-                       "the workflow has " + std::to_string(source.size()) +
-                           " bytes, more than the limit of " + ToString(kMaxFileSize),
+                       "the workflow is larger than the limit of " + ToString(kMaxFileSize),
                        "keep long texts in files of their own: prompt=\"@prompts/plan.md\""};
   }
   if (source.starts_with("\xFF\xFE") || source.starts_with("\xFE\xFF")) {

@@ -10,9 +10,10 @@
 namespace fabro::workflow {
 namespace {
 
+// 'strict' is not among them: it means something before 'digraph' only, and nodes bear that name.
 bool IsKeyword(std::string_view word) {
   return word == "digraph" || word == "graph" || word == "node" || word == "edge" ||
-         word == "subgraph" || word == "strict";
+         word == "subgraph";
 }
 
 class Parser {

@@ -32,6 +32,11 @@ void SortDiagnostics(std::vector<Diagnostic>& diagnostics) {
                    [](const Diagnostic& a, const Diagnostic& b) {
                      return std::pair(a.severity, a.at) < std::pair(b.severity, b.at);
                    });
+  // A literal that a default or a chain gives to many is wrong once.
+  const auto same = [](const Diagnostic& a, const Diagnostic& b) {
+    return a.at.line > 0 && a.at == b.at && a.rule == b.rule && a.message == b.message;
+  };
+  diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end(), same), diagnostics.end());
 }
 
 bool HasErrors(const std::vector<Diagnostic>& diagnostics) {

@@ -26,7 +26,8 @@ struct Diagnostic {
   friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };
 
-// Errors first, then warnings, then infos; inside by place. Equal ones keep their order.
+// Errors first, then warnings, then infos; inside by place. Of those that say the same about the
+// same place, one stays.
 void SortDiagnostics(std::vector<Diagnostic>& diagnostics);
 
 bool HasErrors(const std::vector<Diagnostic>& diagnostics);

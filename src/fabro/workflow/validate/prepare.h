@@ -1,0 +1,50 @@
+// From the text of a workflow file to a graph that is ready to run, or to what is wrong with it:
+// parse, inline @files, render templates, validate (the workflow language, sections 5 and 16).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fabro/base/byte_size.h"
+#include "fabro/base/result.h"
+#include "fabro/template/value.h"
+#include "fabro/workflow/graph/graph.h"
+#include "fabro/workflow/validate/diagnostic.h"
+#include "fabro/workflow/validate/validate.h"
+
+namespace fabro::workflow {
+
+inline constexpr ByteSize kMaxPromptFileSize = 1_MiB;
+inline constexpr ByteSize kMaxInlinedSize = 64_MiB;  // Of all @files of one workflow.
+inline constexpr ByteSize kMaxRenderedTotal = 128_MiB;
+
+// What an undefined template name is: `fabro validate` cannot know all inputs, a run needs them.
+enum class PrepareMode { kValidate, kRun };
+
+struct PrepareOptions {
+  PrepareMode mode = PrepareMode::kRun;
+  templates::Map inputs;            // [run.inputs] and -I, merged.
+  std::optional<std::string> goal;  // Of a layer above the graph's own.
+  std::string directory = ".";      // Of the workflow file: where "@path" starts.
+  std::string home;                 // For "@~/…" and the fallback ~/.fabro; empty: neither.
+  ValidateOptions validate;
+};
+
+struct Prepared {
+  Graph graph;  // With files inlined and templates rendered; as far as it got, after errors.
+  std::vector<Diagnostic> diagnostics;  // Sorted.
+
+  bool ok() const { return !HasErrors(diagnostics); }
+};
+
+// Never fails otherwise than by diagnostics. An attribute whose template has an undefined name
+// keeps its text.
+Prepared PrepareGraph(std::string_view text, const PrepareOptions& options);
+
+// The text of a workflow file, for PrepareGraph. Errors: workflow_missing, workflow_unreadable (no
+// regular file). Of a file past the parser's limit only so much is read that parsing refuses it.
+Result<std::string> ReadWorkflowFile(const std::string& path);
+
+}  // namespace fabro::workflow
