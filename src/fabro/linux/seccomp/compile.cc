@@ -99,33 +99,28 @@ bool Equal(const Block& a, const Block& b) {
   });
 }
 
-// The numbers from `first` up to the next range; the last one has no end.
+// Neighbouring numbers with the same leaf.
 struct Range {
   std::uint32_t first;
+  std::uint32_t end;  // Behind the last number.
   Block code;
-  bool last = false;
 };
 
+// All numbers, in order. The last range holds what the table does not know and has no end in the
+// program; for the tree it is as long as the calls that a newer kernel may have.
 std::vector<Range> Ranges(const FilterOptions& options) {
+  constexpr std::uint32_t kNewer = 16;
   std::vector<Range> ranges;
-  // One beyond the last name, for all that the table does not know.
   const auto end = static_cast<std::uint32_t>(SyscallNumbers(options.arch).size());
   for (std::uint32_t number = 0; number <= end; ++number) {
     Block code = Leaf(FindSyscall(options.arch, number), options);
     if (ranges.empty() || !Equal(ranges.back().code, code)) {
-      ranges.push_back({number, std::move(code)});
+      ranges.push_back({number, number, std::move(code)});
     }
+    ranges.back().end = number + 1;
   }
-  ranges.back().last = true;
+  ranges.back().end += kNewer;
   return ranges;
-}
-
-// How many numbers the kernel asks a filter about when it is loaded: what a range weighs in the
-// tree. The last one has no end; a kernel newer than the table by some calls is assumed.
-std::uint32_t WeightOf(std::span<const Range> ranges) {
-  constexpr std::uint32_t kNewer = 16;
-  const Range* behind = ranges.data() + ranges.size();
-  return (ranges.back().last ? ranges.back().first + kNewer : behind->first) - ranges.front().first;
 }
 
 // Emits a program from its end to its start. All jumps go forward, to code that is already there,
@@ -151,7 +146,7 @@ class Emitter {
   Place Tree(std::span<const Range> ranges) {
     if (ranges.size() == 1) return Leaf(ranges.front().code);
     std::size_t middle = 1;
-    const std::uint32_t half = WeightOf(ranges) / 2;
+    const std::uint32_t half = (ranges.back().end - ranges.front().first) / 2;
     while (middle + 1 < ranges.size() && ranges[middle].first - ranges.front().first < half) {
       ++middle;
     }
