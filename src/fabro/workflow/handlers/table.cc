@@ -1,0 +1,13 @@
+#include "fabro/workflow/handlers/table.h"
+
+namespace fabro::workflow {
+
+const HandlerTable& BuiltInHandlers() {
+  static const HandlerTable kTable{{NodeKind::kStart, StartHandler()},
+                                   {NodeKind::kExit, ExitHandler()},
+                                   {NodeKind::kConditional, ConditionalHandler()},
+                                   {NodeKind::kCommand, CommandHandler()}};
+  return kTable;
+}
+
+}  // namespace fabro::workflow
