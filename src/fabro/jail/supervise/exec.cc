@@ -286,7 +286,8 @@ void Exec::Finish() {
     if (message->type == Type::kFailed && message->Read(failed)) facts_.failed = failed;
     if (message->type == Type::kListener && message->fds.size() == 1) {
       listener_ = std::move(message->fds[0]);
-      if (started_ == steady_clock::time_point{}) started_ = now;
+      // It came with the news of the end: when exactly it was sent is not known any more.
+      if (started_ == steady_clock::time_point{}) started_ = ordered_;
     }
   }
   if (listener_) DrainListener();

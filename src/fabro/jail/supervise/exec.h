@@ -89,6 +89,7 @@ class Exec {
   Loop::Id wall_timer_ = 0;
   Loop::Id cpu_timer_ = 0;
   Loop::Id kill_timer_ = 0;
+  std::chrono::steady_clock::time_point ordered_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point started_{};  // The filter is in, execve is next.
   bool accepted_ = false;
   bool forked_ = false;

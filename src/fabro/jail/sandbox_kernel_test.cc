@@ -1,0 +1,159 @@
+// What a guest sees and can reach: root, network, ids, binds and workspaces.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fabro/jail/testing/in_jail.h"
+#include "fabro/linux/file.h"
+#include "fabro/linux/scoped_dir.h"
+
+namespace fabro::jail::testing {
+namespace {
+
+using model::Fate;
+
+std::string Output(const model::SandboxSpec& sandbox, const std::string& script) {
+  const Ran ran = RunOnce(sandbox, Shell(script));
+  EXPECT_EQ(ran.outcome.fate, Fate::kExited)
+      << ToString(ran.outcome.fate) << ran.outcome.message << ran.err;
+  return ran.out;
+}
+
+TEST(SandboxTest, TheGuestIsAgentWithoutCapabilitiesInItsOwnNamespaces) {
+  EXPECT_EQ(Output({}, "id -un; id -u; pwd; hostname; echo $HOME; grep -E 'Cap|NoNewPrivs' "
+                       "/proc/self/status | tr -d '\\t0:'; cat /proc/self/cgroup | grep -vc ':/$'"),
+            "agent\n1000\n/work\nsandbox\n\nCapInh\nCapPrm\nCapEff\nCapBnd\nCapAmb\nNoNewPrivs1\n0\n");
+}
+
+TEST(SandboxTest, RootIsReadOnlyAndTheWritablePlacesAreNot) {
+  EXPECT_EQ(Output({}, "for d in / /usr /etc /proc /dev /sys /var; do touch $d/x 2>/dev/null && "
+                       "echo bad $d; done; for d in /work /tmp /var/tmp /home/agent /dev/shm; do "
+                       "touch $d/x || echo bad $d; done; echo done"),
+            "done\n");
+}
+
+TEST(SandboxTest, NetworkNoneHasNoSocketAndLoopbackReachesItself) {
+  const std::string probe =
+      "python3 -c 'import socket\ntry:\n s = socket.socket(); s.bind((\"127.0.0.1\", 0)); "
+      "s.listen()\n c = socket.create_connection(s.getsockname()); print(\"loopback\")\n"
+      "except OSError as e: print(e.errno)'";
+  EXPECT_EQ(Output({}, probe), "loopback\n");
+  model::SandboxSpec none;
+  none.network = model::NetworkMode::kNone;
+  EXPECT_EQ(Output(none, probe), "97\n");  // EAFNOSUPPORT
+}
+
+TEST(SandboxTest, HighRunsSealedAndSaysWhatItLacks) {
+  model::SandboxSpec spec;
+  spec.level = model::Level::kHigh;
+  auto jail = MakeJail(spec);
+  ASSERT_TRUE(jail.ok()) << jail.error().ToString();
+  EXPECT_EQ(jail->info().launch, model::Launch::kSealed);
+  EXPECT_EQ(jail->info().degraded, std::vector<std::string>{"landlock"});
+  EXPECT_EQ(jail->info().workspace_limit, "tmpfs");
+  EXPECT_EQ(RunIn(*jail, Shell("echo high"))->out, "high\n");
+}
+
+TEST(SandboxTest, MemoryWorkspaceHasATotalSize) {
+  model::SandboxSpec spec;
+  spec.workspace.size = 1_MiB;
+  EXPECT_EQ(Output(spec, "head -c 2000000 /dev/zero > /work/a 2>/dev/null; wc -c < /work/a"),
+            "1048576\n");
+}
+
+TEST(SandboxTest, BindsKeepOwnersOutsideAndAreReadOnlyUnlessAsked) {
+  const auto dir = TempDir::Make("bind");
+  ASSERT_TRUE(dir.ok());
+  ASSERT_TRUE(WriteFile(dir->path() + "/secret", "word", 0600).ok());
+  ASSERT_EQ(::chown(dir->path().c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::chown((dir->path() + "/secret").c_str(), 12345, 12345), 0);
+  model::SandboxSpec spec;
+  spec.binds = {{.source = HostPath(dir->path()), .target = GuestPath("/src"), .writable = false}};
+  EXPECT_EQ(Output(spec, "cat /src/secret; stat -c ' %u' /src/secret; touch /src/x 2>/dev/null || "
+                         "echo read-only"),
+            "word 1000\nread-only\n");
+  spec.binds[0].writable = true;
+  EXPECT_EQ(Output(spec, "echo new > /src/new; echo ok"), "ok\n");
+  struct stat made{};
+  ASSERT_EQ(::stat((dir->path() + "/new").c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, 12345U);
+  EXPECT_EQ(made.st_gid, 12345U);
+}
+
+TEST(SandboxTest, AFileCanBeBound) {
+  const auto dir = TempDir::Make("bind");
+  ASSERT_TRUE(dir.ok());
+  ASSERT_TRUE(WriteFile(dir->path() + "/one", "text", 0600).ok());
+  model::SandboxSpec spec;
+  spec.binds = {{.source = HostPath(dir->path() + "/one"), .target = GuestPath("/in/file")}};
+  EXPECT_EQ(Output(spec, "cat /in/file"), "text");
+}
+
+TEST(SandboxTest, BindsThatCannotBeAreRefusedBeforeAnythingRuns) {
+  const auto dir = TempDir::Make("bind");
+  ASSERT_TRUE(dir.ok());
+  ASSERT_EQ(::symlink("/etc", (dir->path() + "/link").c_str()), 0);
+  for (const std::string& source :
+       {std::string("/"), std::string("/proc"), std::string("/sys/kernel"), std::string("/dev"),
+        std::string("/no/such"), dir->path() + "/link"}) {
+    model::SandboxSpec spec;
+    spec.binds = {{.source = HostPath(source), .target = GuestPath("/src")}};
+    const auto jail = MakeJail(spec);
+    ASSERT_FALSE(jail.ok()) << source;
+    EXPECT_EQ(jail.error().reason, "bind_refused") << jail.error().ToString();
+  }
+}
+
+TEST(SandboxTest, DiskWorkspacePersistsAndBelongsToTheCaller) {
+  const auto dir = TempDir::Make("disk");
+  ASSERT_TRUE(dir.ok());
+  model::SandboxSpec spec;
+  spec.workspace.kind = model::WorkspaceKind::kDisk;
+  spec.workspace.dir = HostPath(dir->path());
+  EXPECT_EQ(Output(spec, "echo kept > f; echo h > ~/g; stat -c %u f"), "1000\n");
+  EXPECT_EQ(Output(spec, "cat f"), "kept\n");
+  struct stat made{};
+  ASSERT_EQ(::stat((dir->path() + "/workspace/f").c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, ::getuid());
+}
+
+TEST(SandboxTest, AnUnpackedTreeCanBeTheRoot) {
+  const auto dir = TempDir::Make("root");
+  ASSERT_TRUE(dir.ok());
+  for (const char* name : {"/bin", "/etc", "/opt"}) {
+    ASSERT_TRUE(MakeDirs(dir->path() + name).ok());
+  }
+  const auto busybox = ReadFile("/bin/busybox");
+  if (!busybox) GTEST_SKIP() << "no busybox-static here";
+  ASSERT_TRUE(WriteFile(dir->path() + "/bin/sh", *busybox, 0755).ok());
+  ASSERT_TRUE(WriteFile(dir->path() + "/opt/mark", "tree", 0644).ok());
+  model::SandboxSpec spec;
+  spec.root.kind = model::RootSource::Kind::kDir;
+  spec.root.dir = HostPath(dir->path());
+  EXPECT_EQ(Output(spec, "read x < /opt/mark; echo $x; [ -e /usr ] || echo no usr"),
+            "tree\nno usr\n");
+}
+
+TEST(SandboxTest, TheLeaseIsTheConnection) {
+  auto jail = MakeJail({});
+  ASSERT_TRUE(jail.ok());
+  UniqueFd lease = jail->ReleaseLease();
+  auto again = Jail::Reattach(Jailer::Adopt(std::move(lease)));
+  ASSERT_TRUE(again.ok()) << again.error().ToString();
+  EXPECT_EQ(RunIn(*again, Shell("echo back"))->out, "back\n");
+}
+
+TEST(SandboxTest, TwoLiveSandboxesHaveDifferentIds) {
+  auto first = MakeJail({});
+  auto second = MakeJail({});
+  ASSERT_TRUE(first.ok() && second.ok());
+  const auto map = [](Jail& jail) {
+    return ReadFile("/proc/" + std::to_string(jail.info().init_pid) + "/uid_map").value_or("");
+  };
+  EXPECT_NE(map(*first), "");
+  EXPECT_NE(map(*first), map(*second));
+}
+
+}  // namespace
+}  // namespace fabro::jail::testing
