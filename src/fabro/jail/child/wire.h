@@ -112,8 +112,8 @@ struct BuildSlot {
 // `tmp` at /tmp, `var-tmp` at /var/tmp, `home` at `home` (unless that is empty or the workspace's
 // place). All places exist in the root and none lies in another. kMemory: init makes the tree, a
 // tmpfs, and puts `shm` at /dev/shm. kDisk: the tree is the third descriptor, a detached mount
-// (idmapped where it can be) in which the four directories exist and belong to the task; /dev/shm
-// is a tmpfs of its own.
+// (idmapped where it can be) in which the four directories exist and belong to the task, and whose
+// own root init may search; /dev/shm is a tmpfs of its own.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
   std::uint8_t new_network = 1;  // 0: the slot's (sealed).
