@@ -1,0 +1,32 @@
+// From the WORKFLOW argument to a graph that may run, with the settings that surround it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "console.h"
+#include "fabro/base/result.h"
+#include "fabro/config/layer.h"
+#include "fabro/config/settings.h"
+#include "fabro/workflow/validate/prepare.h"
+
+namespace fabro::cli {
+
+struct WorkflowSource {
+  std::string name;       // For people: the file's stem, or the name that was given.
+  std::string path;       // Of the graph's file.
+  std::string text;       // Its content.
+  config::Settings settings;
+};
+
+// Finds the workflow (run specification 1.1), reads its file and resolves the layers around it.
+fabro::Result<WorkflowSource> LoadWorkflow(const std::string& argument, const config::Flags& flags);
+
+// Parses, renders and validates it.
+workflow::Prepared Prepare(const WorkflowSource& source, workflow::PrepareMode mode);
+
+// Prints diagnostics: on stdout as results of `validate`, on stderr otherwise.
+void PrintDiagnostics(const WorkflowSource& source, const workflow::Prepared& prepared,
+                      bool as_result, Console& console);
+
+}  // namespace fabro::cli

@@ -1,0 +1,90 @@
+#include "fabro/environment/environment.h"
+
+#include <gtest/gtest.h>
+
+namespace fabro::environment {
+namespace {
+
+config::Settings Selecting(const std::string& slug) {
+  config::Settings settings;
+  settings.environment = slug;
+  return settings;
+}
+
+TEST(EnvironmentTest, NamespaceBlocksTheNetworkAndLimitsTheMachine) {
+  const ResolvedEnvironment environment = Resolve(Selecting("namespace"), {}).value();
+  EXPECT_EQ(environment.provider, Provider::kNamespace);
+  EXPECT_EQ(environment.network_mode, "block");
+  EXPECT_EQ(environment.cpu, 2U);
+  EXPECT_EQ(environment.memory->bytes(), 4'000'000'000U);
+  EXPECT_EQ(environment.workspace, "clone");
+  EXPECT_TRUE(environment.warnings.empty());
+}
+
+TEST(EnvironmentTest, LocalWarnsUnlessTheMachineTrustsIt) {
+  config::Settings settings = Selecting("local");
+  EXPECT_EQ(Resolve(settings, {})->warnings.at(0).code, "local_no_isolation");
+  settings.trust_local = true;
+  EXPECT_TRUE(Resolve(settings, {})->warnings.empty());
+}
+
+TEST(EnvironmentTest, WhatIsNotBuiltNamesTheOneThatWorks) {
+  for (const char* slug : {"default", "docker", "daytona"}) {
+    const Error error = Resolve(Selecting(slug), {}).error();
+    EXPECT_EQ(error.reason, "provider_not_built");
+    EXPECT_NE(error.fix.find("--environment namespace"), std::string::npos);
+  }
+  const Error unknown = Resolve(Selecting("nosuch"), {}).error();
+  EXPECT_EQ(unknown.reason, "unknown_environment");
+  EXPECT_NE(unknown.fix.find("namespace, local"), std::string::npos);
+}
+
+TEST(EnvironmentTest, OverridesApplyToTheSelectedEnvironment) {
+  config::Settings settings = Selecting("namespace");
+  settings.overrides.cpu = 1;
+  settings.overrides.memory = 1_GiB;
+  settings.overrides.env["A"] = "1";
+  settings.overrides.namespace_max_processes = 64;
+  const ResolvedEnvironment environment = Resolve(settings, {.in_place = true}).value();
+  EXPECT_EQ(environment.cpu, 1U);
+  EXPECT_EQ(environment.memory, 1_GiB);
+  EXPECT_EQ(environment.env.at("A"), "1");
+  EXPECT_EQ(environment.max_processes, 64U);
+  EXPECT_EQ(environment.workspace, "bind");
+}
+
+TEST(EnvironmentTest, AWishThatNothingEnforcesIsAnError) {
+  config::Settings settings = Selecting("local");
+  settings.overrides.network_mode = "block";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "network_unenforceable");
+  settings = Selecting("namespace");
+  settings.overrides.network_mode = "allow_all";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "network_not_built");
+  settings = Selecting("namespace");
+  settings.overrides.disk = 1_GiB;
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "disk_unenforceable");
+  settings = Selecting("namespace");
+  settings.overrides.namespace_level = "low";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "level_not_built");
+  settings = Selecting("namespace");
+  settings.overrides.namespace_max_processes = 0;
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");
+}
+
+TEST(EnvironmentTest, LocalSaysWhatItIgnores) {
+  config::Settings settings = Selecting("local");
+  settings.trust_local = true;
+  settings.overrides.memory = 1_GiB;
+  EXPECT_EQ(Resolve(settings, {})->warnings.at(0).path, "run.environment.resources.memory");
+}
+
+TEST(EnvironmentTest, JsonGoesBothWays) {
+  config::Settings settings = Selecting("namespace");
+  settings.overrides.env["A"] = "1";
+  const ResolvedEnvironment environment = Resolve(settings, {}).value();
+  EXPECT_EQ(FromJson(ToJson(environment)).value(), environment);
+  EXPECT_FALSE(FromJson(model::Json::MakeObject()).ok());
+}
+
+}  // namespace
+}  // namespace fabro::environment
