@@ -1,13 +1,14 @@
 // From the WORKFLOW argument to a graph that may run, with the settings that surround it.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "console.h"
 #include "fabro/base/result.h"
 #include "fabro/config/layer.h"
 #include "fabro/config/settings.h"
+#include "fabro/model/json.h"
 #include "fabro/workflow/validate/prepare.h"
 
 namespace fabro::cli {
@@ -15,7 +16,9 @@ namespace fabro::cli {
 struct WorkflowSource {
   std::string name;       // For people: the file's stem, or the name that was given.
   std::string path;       // Of the graph's file.
+  std::string directory;  // Where "@path" of the graph starts.
   std::string text;       // Its content.
+  std::optional<std::string> goal;  // Of the layers above the graph, read from its file.
   config::Settings settings;
 };
 

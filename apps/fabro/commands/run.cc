@@ -1,0 +1,163 @@
+// `fabro run`: create a run, start its worker, and follow it as a client.
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "../following.h"
+#include "../machinery.h"
+#include "../workflow_source.h"
+#include "commands.h"
+#include "fabro/environment/environment.h"
+#include "fabro/linux/file.h"
+#include "fabro/workflow/graph/dot.h"
+#include "fabro/workflow/render/render.h"
+
+namespace fabro::cli {
+namespace {
+
+config::Flags FlagsOf(const RunOptions& options) {
+  config::Flags flags;
+  flags.goal = options.goal;
+  if (!options.goal_file.empty()) flags.goal_file = options.goal_file;
+  if (!options.environment.empty()) flags.environment = options.environment;
+  flags.inputs = options.inputs;
+  flags.labels = options.labels;
+  return flags;
+}
+
+// A repository's own text may not choose to run without isolation on this machine.
+Status CheckTrust(const config::Settings& settings,
+                  const environment::ResolvedEnvironment& environment, bool trusted) {
+  const config::Origin origin = settings.OriginOf("run.environment.id");
+  const bool repository = origin.layer == config::LayerKind::kProject ||
+                          origin.layer == config::LayerKind::kWorkflow;
+  if (!repository || environment.provider != environment::Provider::kLocal || trusted) return {};
+  return Failure(Code::kFailedPrecondition,
+                 origin.place + " selects the environment 'local', which runs without isolation",
+                 "untrusted_project",
+                 "read it, then give --trust, or choose --environment namespace");
+}
+
+// Inputs are strings, numbers and booleans; the layers have seen to it.
+model::Json InputJson(const templates::Map& inputs) {
+  model::Json json = model::Json::MakeObject();
+  for (const templates::Member& input : inputs.members) {
+    std::visit(
+        [&](const auto& value) {
+          if constexpr (std::is_constructible_v<model::Json, decltype(value)>) {
+            json.Set(input.name, model::Json(value));
+          }
+        },
+        input.value.data);
+  }
+  return json;
+}
+
+runs::RunSpec SpecOf(const WorkflowSource& source,
+                     const environment::ResolvedEnvironment& environment,
+                     const RunOptions& options) {
+  const config::Settings& settings = source.settings;
+  runs::RunSpec spec;
+  spec.workflow = source.name;
+  spec.workflow_path = std::filesystem::absolute(source.path);
+  spec.graph_source = source.text;
+  spec.goal = source.goal.value_or("");
+  spec.inputs = InputJson(settings.inputs);
+  spec.labels = settings.labels;
+  spec.environment = environment.slug;
+  spec.environment_settings = environment::ToJson(environment);
+  spec.settings.Set("git_author_name", settings.git_author_name);
+  spec.settings.Set("git_author_email", settings.git_author_email);
+  spec.settings.Set("checkpoint_exclude_globs",
+                    model::Json::Strings(settings.checkpoint_exclude_globs));
+  spec.source_directory = std::filesystem::current_path();
+  spec.working_dir = settings.working_dir.value_or("");
+  for (const config::PrepareStep& step : settings.prepare_steps) {
+    spec.prepare.push_back({.script = step.script,
+                            .command = step.command,
+                            .env = step.env,
+                            .timeout = step.timeout});
+  }
+  spec.artifacts_include = settings.artifact_include;
+  spec.result_limit = settings.artifact_result_limit;
+  spec.auto_resume = settings.auto_resume;
+  spec.dry_run = options.dry_run;
+  spec.in_place = options.in_place;
+  spec.preserve_sandbox = options.preserve_sandbox;
+  return spec;
+}
+
+// The drawing beside the run: for people, so trouble with it is said and stops nothing.
+void DrawGraph(const runs::RunRef& run, const workflow::Graph& graph, Console& console) {
+  const fabro::Result<std::string> svg = workflow::RenderSvg(workflow::ToDot(graph));
+  const Status written =
+      svg.ok() ? ReplaceFile(run.dir + "/graph.svg", *svg, 0600) : Status(svg.error());
+  if (!written.ok()) console.Warn(written.error().ToString());
+}
+
+// Runs whose worker died: said here, because nobody else will.
+void ReportOrphans(const std::string& storage, Console& console) {
+  const fabro::Result<std::vector<runs::Orphan>> orphans =
+      runs::SweepOrphans(storage, MakeMachinery());
+  if (!orphans.ok()) return;  // Nothing was ever stored there, or the run below says what is wrong.
+  for (const runs::Orphan& orphan : *orphans) {
+    console.Say("run " + orphan.id.value() + " lost its worker: fabro resume " + orphan.id.value());
+  }
+}
+
+int Execute(const WorkflowSource& source, const workflow::Graph& graph,
+            const environment::ResolvedEnvironment& environment, const RunOptions& options,
+            const GlobalOptions& global, Console& console) {
+  const fabro::Result<std::string> storage = StorageDir(global);
+  if (!storage.ok()) return console.Fail(storage.error());
+  ReportOrphans(*storage, console);
+  const fabro::Result<runs::RunRef> run =
+      runs::Create(*storage, SpecOf(source, environment, options));
+  if (!run.ok()) return console.Fail(run.error());
+  console.Say("workflow " + source.path);
+  console.Say("run      " + run->id.value() + " in " + environment.slug);
+  DrawGraph(*run, graph, console);
+  const Status started = runs::Start(*run, SelfAsWorker());
+  if (!started.ok()) return console.Fail(started.error());
+  if (options.detach) {
+    console.Result(run->id.value());
+    return kOk;
+  }
+  return FollowToEnd(*run, 0, OnInterrupt::kCancelRun, console);
+}
+
+}  // namespace
+
+int Run(const RunOptions& options, const GlobalOptions& global, Console& console) {
+  const fabro::Result<WorkflowSource> source = LoadWorkflow(options.workflow, FlagsOf(options));
+  if (!source.ok()) return console.Fail(source.error());
+  if (options.print == "settings") {
+    console.Result(config::Print(source->settings));
+    return kOk;
+  }
+  const workflow::Prepared prepared = Prepare(*source, workflow::PrepareMode::kRun);
+  PrintDiagnostics(*source, prepared, /*as_result=*/false, console);
+  if (!prepared.ok()) return kUsage;
+  const fabro::Result<environment::ResolvedEnvironment> environment =
+      environment::Resolve(source->settings, {.in_place = options.in_place});
+  if (!environment.ok()) return console.Fail(environment.error());
+  const Status trusted = CheckTrust(source->settings, *environment, options.trust);
+  if (!trusted.ok()) {
+    (void)console.Fail(trusted.error());
+    return kUsage;
+  }
+  if (options.print == "environment") {
+    console.Result(environment::ToJson(*environment).Dump());
+    return kOk;
+  }
+  if (options.print == "request") {
+    console.Result(runs::EncodeSpec(SpecOf(*source, *environment, options)));
+    return kOk;
+  }
+  for (const environment::Warning& warning : environment->warnings) {
+    console.Warn((warning.path.empty() ? "" : warning.path + ": ") + warning.message);
+  }
+  return Execute(*source, prepared.graph, *environment, options, global, console);
+}
+
+}  // namespace fabro::cli

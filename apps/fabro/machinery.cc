@@ -1,0 +1,136 @@
+#include "machinery.h"
+
+#include <filesystem>
+
+#include "fabro/environment/environment.h"
+#include "fabro/provider/checkpoint/git_checkpointer.h"
+#include "fabro/provider/local/local.h"
+#include "fabro/provider/namespace/namespace.h"
+
+namespace fabro::cli {
+namespace {
+
+using environment::ResolvedEnvironment;
+
+provider::SandboxContext ContextOf(const runs::SandboxRequest& request) {
+  return {.run_id = request.spec.id.value(),
+          .storage = request.storage,
+          .host_directory = request.spec.source_directory,
+          .working_dir = request.spec.working_dir,
+          .in_place = request.spec.in_place,
+          .jailer = {}};
+}
+
+provider::CheckpointConfig CheckpointsOf(const runs::RunSpec& spec) {
+  provider::CheckpointConfig config;
+  config.run_id = spec.id.value();
+  config.author_name = spec.settings.StringAt("git_author_name", config.author_name);
+  config.author_email = spec.settings.StringAt("git_author_email", config.author_email);
+  config.exclude_globs = spec.settings.StringsAt("checkpoint_exclude_globs");
+  return config;
+}
+
+// Relative to where the run was started (`[run] working_dir`).
+std::string LocalDirectory(const runs::RunSpec& spec) {
+  if (spec.working_dir.empty()) return spec.source_directory;
+  return (std::filesystem::path(spec.source_directory) / spec.working_dir).lexically_normal();
+}
+
+fabro::Result<runs::Workplace> OpenLocal(const runs::SandboxRequest& request,
+                                         const ResolvedEnvironment& environment) {
+  runs::Workplace place;
+  place.workspace_is_users = true;
+  provider::LocalConfig config;
+  config.working_directory = LocalDirectory(request.spec);
+  config.env = environment.env;
+  config.filter = {.strict = environment.strict_env,
+                   .filter_explicit = environment.filter_explicit_env};
+  config.run_id = request.spec.id.value();
+  config.host_environment = provider::OwnEnvironment();
+  if (!request.spec.in_place && !request.spec.dry_run) {
+    place.checkpointer =
+        TRY(provider::MakeLocalCheckpointer(config.working_directory, request.storage,
+                                            request.run_dir, CheckpointsOf(request.spec)));
+  }
+  place.sandbox = provider::MakeLocalSandbox(std::move(config));
+  return place;
+}
+
+provider::WorkspaceMode ModeOf(const std::string& word) {
+  if (word == "bind") return provider::WorkspaceMode::kBind;
+  return word == "empty" ? provider::WorkspaceMode::kEmpty : provider::WorkspaceMode::kClone;
+}
+
+fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request,
+                                             const ResolvedEnvironment& environment) {
+  runs::Workplace place;
+  provider::NamespaceConfig config;
+  config.context = ContextOf(request);
+  config.level = model::ParseLevel(environment.level).value_or(model::Level::kMedium);
+  config.network = model::NetworkMode::kLoopback;
+  constexpr std::string_view kDir = "dir:";
+  if (environment.rootfs.rfind(kDir, 0) == 0) {
+    config.root.kind = model::RootSource::Kind::kDir;
+    config.root.dir = HostPath(environment.rootfs.substr(kDir.size()));
+  }
+  if (environment.cpu) config.limits.cpu_millis = *environment.cpu * 1000;
+  config.limits.memory = environment.memory;
+  config.limits.pids = environment.max_processes;
+  config.limits.open_files = environment.max_file_descriptors;
+  config.env = environment.env;
+  config.workspace = ModeOf(environment.workspace);
+  place.workspace_is_users = config.workspace == provider::WorkspaceMode::kBind;
+  place.sandbox = provider::MakeNamespaceSandbox(std::move(config));
+  if (!request.spec.in_place && !request.spec.dry_run) {
+    provider::BundleTarget target;
+    const bool clone = environment.workspace == "clone";
+    if (clone) target.source = TRY(git::Discover(request.spec.source_directory));
+    target.run_dir = request.run_dir;
+    provider::CheckpointConfig checkpoints = CheckpointsOf(request.spec);
+    checkpoints.can_restore = true;
+    place.checkpointer = provider::MakeSandboxCheckpointer(*place.sandbox, std::move(target),
+                                                           std::move(checkpoints));
+  }
+  return place;
+}
+
+fabro::Result<runs::Workplace> Open(const runs::SandboxRequest& request) {
+  const ResolvedEnvironment environment =
+      TRY(environment::FromJson(request.spec.environment_settings));
+  if (environment.provider == environment::Provider::kLocal) return OpenLocal(request, environment);
+  return OpenNamespace(request, environment);
+}
+
+fabro::Result<std::vector<std::string>> KillLeftovers(const runs::SandboxRequest& request) {
+  const ResolvedEnvironment environment =
+      TRY(environment::FromJson(request.spec.environment_settings));
+  const std::string run = request.spec.id.value();
+  std::vector<std::string> done;
+  if (environment.provider == environment::Provider::kLocal) {
+    const std::size_t killed = TRY(provider::KillLeftovers(run));
+    if (killed > 0) done.push_back("killed " + std::to_string(killed) + " left-over processes");
+    return done;
+  }
+  const bool killed = TRY(provider::KillNamespaceLeftovers(request.storage, run));
+  if (killed) done.emplace_back("ended the sandbox that the dead worker had left");
+  return done;
+}
+
+}  // namespace
+
+runs::Machinery MakeMachinery() { return {.open = Open, .kill_leftovers = KillLeftovers}; }
+
+runs::WorkerCommand SelfAsWorker() {
+  runs::WorkerCommand command;
+  command.arguments = {"__worker"};
+  return command;
+}
+
+Status DestroySandbox(const runs::RunRef& run) {
+  const runs::RunSpec spec = TRY(runs::Spec(run));
+  const ResolvedEnvironment environment = TRY(environment::FromJson(spec.environment_settings));
+  if (environment.provider == environment::Provider::kLocal) return {};
+  return provider::DestroyNamespaceSandbox(run.storage, run.id.value());
+}
+
+}  // namespace fabro::cli
