@@ -16,6 +16,11 @@
 #include "fabro/linux/scoped_dir.h"
 #include "fabro/linux/spawn.h"
 
+// The build names the program under test.
+#ifndef FABRO_PROGRAM
+#define FABRO_PROGRAM "fabro"
+#endif
+
 namespace fabro::e2e {
 
 inline constexpr auto kPatience = std::chrono::seconds(120);
