@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -121,10 +120,10 @@ int PlaceWorkspace(Init& init) {
 
 int PlaceSharedMemory(Init& init) { return MountSharedMemory(init.plan); }
 
-// The zygote's placeholder, which shows the host's processes, gives way to ours.
+// Over the zygote's placeholder, an empty procfs. It stays below for good: nobody inside can take
+// the upper one away, and an unmount would wait for the kernel's readers (RCU).
 int PlaceProc(Init& init) {
   About("/proc");
-  if (::umount2("/proc", MNT_DETACH | UMOUNT_NOFOLLOW) != 0) return errno;
   int place = ::open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (place < 0) return errno;
   const int error = AttachMount(init.proc, place);

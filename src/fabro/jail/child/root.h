@@ -19,7 +19,7 @@ int MakeTop(Root& root);
 // The MountSteps behind the BuildSlot in `packet`; takes its descriptors.
 int RunMountSteps(Root& root, std::uint16_t count, Packet& packet);
 // A procfs has to be in sight for the next one to be allowed (mount_too_revealing, fs/namespace.c),
-// and the host's goes with the old root. So one stays at /proc until an init replaces it: that of a
+// and the host's goes with the old root. So one stays at /proc, below that of each init: that of a
 // pid namespace whose only process has ended, with nobody in it. The errno EPERM means that the
 // host's /proc is covered in part.
 int MountProcPlaceholder(Root& root);

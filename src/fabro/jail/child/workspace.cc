@@ -55,24 +55,48 @@ struct Part {
   unsigned mode;
 };
 
-// Copies of single directories can only be taken of a tree that is mounted somewhere (open_tree(2)
-// before Linux 6.15), so it stands at the workspace's place for a moment.
-int DistributeTree(int tree, const Part* parts, std::size_t count, const char* place) {
-  int copies[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
-  int error = AttachAtPath(tree, place);
-  for (std::size_t i = 0; error == 0 && i < count; ++i) {
+constexpr int kParts = 5;
+
+struct Copies {
+  int mounts[kParts] = {-1, -1, -1, -1, -1};
+};
+
+void CloseCopies(Copies& copies) {
+  for (int& mount : copies.mounts) CloseFd(mount);
+}
+
+int CopyParts(int tree, const Part (&parts)[kParts], Copies& copies) {
+  for (int i = 0; i < kParts; ++i) {
     if (parts[i].target[0] == '\0') continue;
     About("workspace directory ", parts[i].name);
-    copies[i] = CloneMount(tree, parts[i].name);
-    if (copies[i] < 0) error = errno;
+    copies.mounts[i] = CloneMount(tree, parts[i].name);
+    if (copies.mounts[i] < 0) return errno;
   }
-  if (error == 0) error = ErrnoOf(::umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW));
-  for (std::size_t i = 0; i < count; ++i) {
-    if (error == 0 && copies[i] >= 0) error = AttachAtPath(copies[i], parts[i].target);
+  return 0;
+}
+
+// Copies of single directories of a tree that is mounted nowhere can be taken since Linux 6.15, and
+// only of one that was made in this mount namespace. Else it stands at `place` for a moment; the
+// unmount waits for the kernel's readers (RCU), which is why this is not the only way.
+int CopyPartsAnyhow(int tree, const Part (&parts)[kParts], const char* place, Copies& copies) {
+  if (int error = CopyParts(tree, parts, copies); error != EINVAL) return error;
+  CloseCopies(copies);
+  if (int error = AttachAtPath(tree, place)) return error;
+  if (int error = CopyParts(tree, parts, copies)) return error;
+  About(place);
+  return ErrnoOf(::umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW));
+}
+
+int DistributeTree(int tree, const Part (&parts)[kParts], const char* place) {
+  Copies copies;
+  int error = CopyPartsAnyhow(tree, parts, place, copies);
+  for (int i = 0; error == 0 && i < kParts; ++i) {
+    if (copies.mounts[i] < 0) continue;
     // What the jailer handed in may have been mounted otherwise; the flags are ours to say.
-    if (error == 0 && copies[i] >= 0) error = SetMountAttributes(copies[i], kFlags);
-    CloseFd(copies[i]);
+    error = SetMountAttributes(copies.mounts[i], kFlags);
+    if (error == 0) error = AttachAtPath(copies.mounts[i], parts[i].target);
   }
+  CloseCopies(copies);
   return error;
 }
 
@@ -85,7 +109,7 @@ int MountWorkspace(const wire::SpawnInit& plan, int mount) {
     return EPROTO;
   }
   const bool own_home = plan.home[0] != '\0' && std::strcmp(plan.home, target) != 0;
-  const Part parts[] = {
+  const Part parts[kParts] = {
       {"workspace", target, 0755},
       {"tmp", std::strcmp(target, "/tmp") == 0 ? "" : "/tmp", 01777},
       {"var-tmp", "/var/tmp", 01777},
@@ -102,7 +126,7 @@ int MountWorkspace(const wire::SpawnInit& plan, int mount) {
   for (const Part& part : parts) {
     if (memory && error == 0) error = MakeOwned(tree, part.name, part.mode, plan.task_id);
   }
-  if (error == 0) error = DistributeTree(tree, parts, sizeof(parts) / sizeof(parts[0]), target);
+  if (error == 0) error = DistributeTree(tree, parts, target);
   CloseFd(tree);
   return error;
 }
