@@ -19,7 +19,7 @@
 namespace fabro::cgroup {
 
 // What may still be charged to an empty leaf that is used again: per-CPU stocks and kernel objects
-// that are freed late. Page cache beyond it retires the leaf (decision record 0010).
+// that are freed late. Page cache beyond it retires the leaf (docs/decisions/0005).
 inline constexpr ByteSize kReuseResidual = 4_MiB;
 
 class Leaf {
