@@ -185,11 +185,12 @@ TEST_F(OutcomeTest, HangUpOfTheChannelCancels) {
     char byte = 0;
     ASSERT_EQ(::read(read_end.get(), &byte, 1), 1);
   }
-  // Our copy of the write end went with `stdio`; the end of the pipe is the death of the last holder.
+  // Our copy of the write end went with `stdio`: the pipe ends when its last holder is dead.
   char rest[64];
-  while (::read(read_end.get(), rest, sizeof(rest)) > 0) {
+  ssize_t got = 0;
+  while ((got = ::read(read_end.get(), rest, sizeof(rest))) > 0) {
   }
-  EXPECT_EQ(Do(Shell("ls /proc | grep -c '^[0-9]'")).out, "3\n");
+  EXPECT_EQ(got, 0);
 }
 
 TEST_F(OutcomeTest, StreamsThatCouldLeadOutAreRefused) {
