@@ -88,11 +88,11 @@ cgroup::Limits GroupLimits(const model::Limits& limits) {
 }  // namespace
 
 Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::string& id,
-                                          const SlotIds& ids, int program,
+                                          IdLease lease, int program,
                                           const plan::JailPlan& plan, const plan::HostFacts& facts,
                                           const Sources& sources) {
   cgroup::SlotGroup group = TRY_IN("making the slot's control group", jobs.CreateSlot(id));
-  std::unique_ptr<Slot> slot(new Slot(std::move(group), ids));
+  std::unique_ptr<Slot> slot(new Slot(std::move(group), std::move(lease)));
   TRY(slot->StartZygote(program));
   TRY_IN("starting the slot's zygote",
          ExpectWire(slot->socket_.get(), Type::kUserNamespaceMade, steady_clock::now() + kStartLimit));

@@ -10,6 +10,7 @@
 
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
+#include "fabro/jail/slots/leases.h"
 #include "fabro/jail/supervise/sources.h"
 #include "fabro/linux/cgroup/job_root.h"
 #include "fabro/linux/poll.h"
@@ -31,7 +32,7 @@ class Slot {
   // `program` is a sealed copy of faber-init. `id` names the slot's group. The root stands when this
   // returns; bounded: 10 s.
   static Result<std::unique_ptr<Slot>> Start(cgroup::JobRoot& jobs, const std::string& id,
-                                             const SlotIds& ids, int program,
+                                             IdLease lease, int program,
                                              const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources);
   ~Slot();
@@ -55,13 +56,17 @@ class Slot {
   unsigned jails() const { return jails_; }  // How many it has had.
 
  private:
-  Slot(cgroup::SlotGroup group, const SlotIds& ids) : group_(std::move(group)), ids_(ids) {}
+  Slot(cgroup::SlotGroup group, IdLease lease)
+      : lease_(std::move(lease)),
+        ids_{.setup = lease_.setup_id(), .task = lease_.task_id()},
+        group_(std::move(group)) {}
   Status StartZygote(int program);
   Status WriteMaps();
   Status BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources);
 
-  cgroup::SlotGroup group_;
+  IdLease lease_;  // Outlives all processes of the slot.
   SlotIds ids_;
+  cgroup::SlotGroup group_;
   UniqueFd socket_;
   UniqueFd lifeline_;
   std::optional<Process> zygote_;

@@ -26,11 +26,21 @@ const char* ModeName(cgroup::Mode mode) {
   return "?";
 }
 
+Result<IdPool> OpenIds() {
+  const std::string file = TRY(DefaultLeaseFile());
+  const IdFacts facts = TRY(ReadIdFacts());
+  const IdRange block = TRY(ChooseBlock(facts));
+  IdPool ids = TRY(IdPool::Open(file, block));
+  TRY(ids.Reclaim());
+  return ids;
+}
+
 }  // namespace
 
-SlotPool::SlotPool(cgroup::JobRoot jobs, UniqueFd program, std::string cgroup_mode,
+SlotPool::SlotPool(cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::string cgroup_mode,
                    std::size_t most_idle)
     : jobs_(std::move(jobs)),
+      ids_(std::move(ids)),
       program_(std::move(program)),
       cgroup_mode_(std::move(cgroup_mode)),
       most_idle_(most_idle) {}
@@ -40,10 +50,11 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program
   const cgroup::Hierarchy hierarchy = TRY(cgroup::Detect());
   cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid()));
   TRY(cgroup::ClearDeadSlots(jobs));
+  IdPool ids = TRY_IN("leasing ids", OpenIds());
   const std::string bytes = TRY_IN("reading faber-init", ReadFile(init_program));
   UniqueFd program = TRY(SealedFile("faber-init", bytes));
   return std::unique_ptr<SlotPool>(
-      new SlotPool(std::move(jobs), std::move(program), ModeName(hierarchy.mode), most_idle));
+      new SlotPool(std::move(jobs), std::move(ids), std::move(program), ModeName(hierarchy.mode), most_idle));
 }
 
 Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
@@ -58,9 +69,8 @@ Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
     }
   }
   const std::string id = "s" + std::to_string(next_++);
-  const auto first = static_cast<std::uint32_t>(1'600'000'000U + 64U * static_cast<unsigned>(::getpid()) + 2U * (next_ % 32U));
-  const SlotIds ids{.setup = first, .task = first + 1};
-  return Slot::Start(jobs_, id, ids, program_.get(), plan, facts, sources);
+  IdLease lease = TRY_IN("leasing ids", ids_.Acquire());
+  return Slot::Start(jobs_, id, std::move(lease), program_.get(), plan, facts, sources);
 }
 
 Status SlotPool::GiveBack(std::unique_ptr<Slot> slot, bool fresh) {

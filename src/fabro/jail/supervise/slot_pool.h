@@ -9,6 +9,7 @@
 
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
+#include "fabro/jail/slots/leases.h"
 #include "fabro/jail/supervise/slot.h"
 #include "fabro/jail/supervise/sources.h"
 #include "fabro/linux/cgroup/hierarchy.h"
@@ -19,7 +20,7 @@ namespace fabro::jail::supervise {
 
 class SlotPool {
  public:
-  // Finds the control groups, clears what dead owners left, and makes the sealed copy of the program
+  // Finds the control groups, clears what dead owners left (groups and leases of ids), and makes the sealed copy of the program
   // at `init_program`. At most `most_idle` slots are kept between Jails.
   static Result<std::unique_ptr<SlotPool>> Open(const std::string& init_program,
                                                 std::size_t most_idle);
@@ -39,9 +40,11 @@ class SlotPool {
   int program() const { return program_.get(); }
 
  private:
-  SlotPool(cgroup::JobRoot jobs, UniqueFd program, std::string cgroup_mode, std::size_t most_idle);
+  SlotPool(cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::string cgroup_mode,
+           std::size_t most_idle);
 
   cgroup::JobRoot jobs_;
+  IdPool ids_;
   UniqueFd program_;
   std::string cgroup_mode_;
   std::size_t most_idle_;
