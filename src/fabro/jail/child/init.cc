@@ -41,9 +41,9 @@ struct Init {
   wire::SpawnInit plan;
   int socket = -1;
   int lifeline = -1;
-  int workspace = -1;
-  int proc = -1;      // The Jail's procfs until it is mounted.
-  int children = -1;  // signalfd of SIGCHLD.
+  int workspace = -1;  // The detached tree, for good (workspace.h).
+  int proc = -1;       // The Jail's procfs until it is mounted.
+  int children = -1;   // signalfd of SIGCHLD.
   Leader leaders[kMaxExecs];
 };
 
@@ -112,12 +112,7 @@ int MakeTimeNamespace(Init& init) {
   return error;
 }
 
-int PlaceWorkspace(Init& init) {
-  const int error = MountWorkspace(init.plan, init.workspace);
-  init.workspace = -1;
-  return error;
-}
-
+int PlaceWorkspace(Init& init) { return MountWorkspace(init.plan, init.workspace); }
 int PlaceSharedMemory(Init& init) { return MountSharedMemory(init.plan); }
 
 // Over the zygote's placeholder, an empty procfs. It stays below for good: nobody inside can take

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,25 +75,25 @@ int CopyParts(int tree, const Part (&parts)[kParts], Copies& copies) {
 }
 
 // Copies of single directories of a tree that is mounted nowhere can be taken since Linux 6.15, and
-// only of one that was made in this mount namespace. Else it stands at `place` for a moment; the
-// unmount waits for the kernel's readers (RCU), which is why this is not the only way.
+// only of one that was made in this mount namespace. Else it is mounted at `place` first, and stays
+// there below the part that is meant for it.
 int CopyPartsAnyhow(int tree, const Part (&parts)[kParts], const char* place, Copies& copies) {
   if (int error = CopyParts(tree, parts, copies); error != EINVAL) return error;
   CloseCopies(copies);
   if (int error = AttachAtPath(tree, place)) return error;
-  if (int error = CopyParts(tree, parts, copies)) return error;
-  About(place);
-  return ErrnoOf(::umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW));
+  return CopyParts(tree, parts, copies);
 }
 
 int DistributeTree(int tree, const Part (&parts)[kParts], const char* place) {
   Copies copies;
+  // The jailer's tree may have been mounted otherwise; the flags, which copies take over, are ours
+  // to say.
+  About("workspace");
+  if (int error = SetMountAttributes(tree, kFlags)) return error;
   int error = CopyPartsAnyhow(tree, parts, place, copies);
   for (int i = 0; error == 0 && i < kParts; ++i) {
     if (copies.mounts[i] < 0) continue;
-    // What the jailer handed in may have been mounted otherwise; the flags are ours to say.
-    error = SetMountAttributes(copies.mounts[i], kFlags);
-    if (error == 0) error = AttachAtPath(copies.mounts[i], parts[i].target);
+    error = AttachAtPath(copies.mounts[i], parts[i].target);
   }
   CloseCopies(copies);
   return error;
@@ -102,7 +101,7 @@ int DistributeTree(int tree, const Part (&parts)[kParts], const char* place) {
 
 }  // namespace
 
-int MountWorkspace(const wire::SpawnInit& plan, int mount) {
+int MountWorkspace(const wire::SpawnInit& plan, int& mount) {
   const bool memory = plan.workspace == wire::SpawnInit::kMemory;
   const char* target = plan.workspace_target;
   if (!Terminated(plan.workspace_target) || !Terminated(plan.home) || target[0] != '/') {
@@ -116,19 +115,17 @@ int MountWorkspace(const wire::SpawnInit& plan, int mount) {
       {"home", own_home ? plan.home : "", 0755},
       {"shm", memory ? "/dev/shm" : "", 01777},
   };
-  int tree = mount;
   if (memory) {
     About("tmpfs of the workspace");
-    tree = NewTmpfs(plan.tmpfs_size, plan.tmpfs_inodes, "0755");
+    CloseFd(mount);
+    mount = NewTmpfs(plan.tmpfs_size, plan.tmpfs_inodes, "0755");
   }
-  if (tree < 0) return memory ? errno : EBADF;
+  if (mount < 0) return memory ? errno : EBADF;
   int error = 0;
   for (const Part& part : parts) {
-    if (memory && error == 0) error = MakeOwned(tree, part.name, part.mode, plan.task_id);
+    if (memory && error == 0) error = MakeOwned(mount, part.name, part.mode, plan.task_id);
   }
-  if (error == 0) error = DistributeTree(tree, parts, target);
-  CloseFd(tree);
-  return error;
+  return error != 0 ? error : DistributeTree(mount, parts, target);
 }
 
 int MountSharedMemory(const wire::SpawnInit& plan) {
