@@ -54,8 +54,17 @@ Status CheckInQuarantine(const Import& import) {
 
 }  // namespace
 
-Status BundleHead(const Repository& repository, const std::string& file) {
-  TRY(Git(repository.top, {"bundle", "create", "-q", file, "HEAD"}));
+Status BundleCommit(const Repository& repository, const std::string& commit,
+                    const std::string& file) {
+  if (commit == repository.head) {
+    TRY(Git(repository.top, {"bundle", "create", "-q", file, "HEAD"}));
+    return {};
+  }
+  const std::string ref = "refs/fabro/bundle/" + commit;
+  TRY(Git(repository.top, {"update-ref", ref, commit}));
+  const auto made = Git(repository.top, {"bundle", "create", "-q", file, ref});
+  TRY(Git(repository.top, {"update-ref", "-d", ref}));
+  if (!made.ok()) return made.error();
   return {};
 }
 

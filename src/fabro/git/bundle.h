@@ -11,8 +11,10 @@
 
 namespace fabro::git {
 
-// HEAD and its history, as refs "HEAD" of the bundle `file`.
-Status BundleHead(const Repository& repository, const std::string& file);
+// A commit and its history as the bundle `file`. A bundle holds refs, not commits: a temporary one,
+// `refs/fabro/bundle/…`, stands in the repository meanwhile, unless the commit is HEAD.
+Status BundleCommit(const Repository& repository, const std::string& commit,
+                    const std::string& file);
 
 struct Import {
   std::string bundle;      // File of this machine.

@@ -84,7 +84,7 @@ TEST_F(GitTest, HooksFiltersAndMonitorsOfTheRepositoryDoNotRun) {
   const Repository repository = *Discover(repo_).value();
 
   EXPECT_TRUE(IsDirty(repository).value());
-  EXPECT_TRUE(BundleHead(repository, dir_.path() + "/b").ok());
+  EXPECT_TRUE(BundleCommit(repository, repository.head, dir_.path() + "/b").ok());
 
   EXPECT_FALSE(ReadFile(touched).ok());
 }
@@ -92,7 +92,7 @@ TEST_F(GitTest, HooksFiltersAndMonitorsOfTheRepositoryDoNotRun) {
 TEST_F(GitTest, ABundleGoesThroughQuarantineIntoTheRepository) {
   const std::string guest = dir_.path() + "/guest";
   const Repository repository = *Discover(repo_).value();
-  ASSERT_TRUE(BundleHead(repository, dir_.path() + "/out").ok());
+  ASSERT_TRUE(BundleCommit(repository, repository.head, dir_.path() + "/out").ok());
   Do(dir_.path(), {"init", "-q", guest});
   Do(guest, {"fetch", "-q", dir_.path() + "/out", "HEAD"});
   Do(guest, {"checkout", "-q", "-b", "main", "FETCH_HEAD"});

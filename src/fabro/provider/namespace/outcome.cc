@@ -1,0 +1,67 @@
+#include "fabro/provider/namespace/outcome.h"
+
+namespace fabro::provider {
+namespace {
+
+using model::Fate;
+
+std::string Describe(const model::Violation& violation) {
+  const std::string& call = violation.call.empty() ? violation.syscall : violation.call;
+  return call + " by " + violation.comm + (violation.killed ? "" : " (refused)");
+}
+
+bool IsOurFailure(Fate fate) {
+  return fate == Fate::kNotStarted || fate == Fate::kInfrastructureFailure ||
+         fate == Fate::kAncestorOutOfMemory;
+}
+
+bool IsLimit(Fate fate) {
+  return fate == Fate::kPolicyViolation || fate == Fate::kOutOfMemory ||
+         fate == Fate::kOutputLimit || fate == Fate::kCpuTimeLimit || fate == Fate::kPidsLimit;
+}
+
+}  // namespace
+
+Result<ExecResult> ToExecResult(const model::Outcome& outcome) {
+  if (IsOurFailure(outcome.fate)) {
+    return Failure(Code::kUnavailable, "the sandbox failed: " + outcome.message,
+                   std::string(model::ToString(outcome.fate)));
+  }
+  ExecResult result;
+  result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(outcome.usage.wall_time);
+  for (const model::Violation& violation : outcome.violations) {
+    result.notes.push_back("violation: " + Describe(violation));
+  }
+  if (outcome.violations_dropped > 0) {
+    result.notes.push_back("violation: " + std::to_string(outcome.violations_dropped) + " more");
+  }
+  if (!outcome.message.empty()) result.notes.push_back(outcome.message);
+  if (outcome.fate == Fate::kTimedOut) {
+    result.termination = Termination::kTimedOut;
+  } else if (outcome.fate == Fate::kCancelled) {
+    result.termination = Termination::kCancelled;
+  } else {
+    result.exit_code = model::ExitCodeOf(outcome);
+  }
+  if (IsLimit(outcome.fate)) {
+    result.limit = model::ToString(outcome.fate);
+  } else if (outcome.pids_limit_hit) {
+    result.limit = model::ToString(Fate::kPidsLimit);
+  }
+  return result;
+}
+
+std::string LastLine(const model::Outcome& outcome) {
+  if (outcome.fate == Fate::kPolicyViolation) {
+    std::string what = outcome.message;
+    for (const model::Violation& violation : outcome.violations) {
+      if (violation.killed || what.empty()) what = Describe(violation);
+    }
+    return "fabro: policy violation: " + what + "\n";
+  }
+  if (outcome.fate == Fate::kOutOfMemory) return "fabro: out of memory\n";
+  if (outcome.fate == Fate::kNotExecuted) return "fabro: " + outcome.message + "\n";
+  return "";
+}
+
+}  // namespace fabro::provider
