@@ -292,7 +292,10 @@ void Exec::Finish() {
   }
   if (listener_) DrainListener();
   if (started_ != steady_clock::time_point{}) outcome_.usage.wall_time = now - started_;
-  const bool keep = plan_.spec.keep_background && facts_.leader_ended && !facts_.failed;
+  // What was told to end ends whole: a leader that obeyed does not save its children.
+  const bool told = facts_.cancelled || facts_.wall_time_limit || facts_.cpu_time_limit ||
+                    facts_.output_limit || facts_.killed_for_violation;
+  const bool keep = plan_.spec.keep_background && facts_.leader_ended && !facts_.failed && !told;
   if (!keep) outcome_.cleanup_succeeded = leaf_->Kill().ok();
   const auto usage = leaf_->ReadUsage();
   if (usage) {
