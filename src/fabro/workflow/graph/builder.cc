@@ -140,7 +140,11 @@ GraphBuilder::Refusal GraphBuilder::Declare(const Name& name, Attributes own) {
   node.implicit = false;
   scope().declared.push_back(index);
   drafts_[index].own_kind |= own.Has("shape") || own.Has("type");
-  for (Attribute& attribute : own.items) node.attributes.Set(std::move(attribute));
+  if (node.attributes.items.empty()) {
+    node.attributes = std::move(own);
+  } else {
+    for (Attribute& attribute : own.items) node.attributes.Set(std::move(attribute));
+  }
   if (node.attributes.items.size() <= kMaxAttributes) return std::nullopt;
   return TooMany(name.at, "node '" + node.id + "'", kMaxAttributes, "attributes");
 }
@@ -153,6 +157,7 @@ GraphBuilder::Refusal GraphBuilder::Append(const Name& from, const Name& to,
   Edge edge;
   edge.from = from.text;
   edge.to = to.text;
+  edge.attributes.items.reserve(scope().edge_defaults.items.size() + own.items.size());
   edge.attributes = scope().edge_defaults;
   for (const Attribute& attribute : own.items) edge.attributes.Set(attribute);
   edge.at = to.at;

@@ -97,6 +97,10 @@ std::optional<SyntaxError> CheckText(std::string_view source) {
   }
   for (std::size_t i = 0; i < source.size();) {
     const auto byte = static_cast<unsigned char>(source[i]);
+    if (byte >= 0x20 && byte < 0x7F) {  // Nearly all of it.
+      ++i;
+      continue;
+    }
     if (byte == 0) {
       return SyntaxError{PositionOf(source, i), "the file holds a NUL byte: it is no text", {}};
     }

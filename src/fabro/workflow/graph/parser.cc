@@ -272,6 +272,7 @@ bool Parser::EdgeStatement(const Token& first) {
 
 // At '['; leaves token_ behind ']'.
 bool Parser::Attrs(Attributes& into) {
+  if (into.items.empty()) into.items.reserve(4);
   Advance();
   while (!token_.Is("]")) {
     if (!Attr(into)) return false;
