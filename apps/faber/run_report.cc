@@ -1,0 +1,95 @@
+#include "apps/faber/run_report.h"
+
+#include <cerrno>
+
+namespace fabro::faber {
+namespace {
+
+using model::Fate;
+
+std::string OfSize(const std::optional<ByteSize>& size) {
+  return size ? HumanBytes(*size) : std::string("no limit of ours");
+}
+
+std::string OfSpan(const std::optional<Nanos>& span) {
+  return span ? ToString(*span) : std::string("no limit of ours");
+}
+
+std::string OfMemory(const model::Outcome& outcome, const model::Limits& limits) {
+  std::string line = "out of memory: ";
+  if (outcome.usage.memory_peak) line += "used " + HumanBytes(*outcome.usage.memory_peak) + ", ";
+  return line + "the limit is " + OfSize(limits.memory) +
+         " (files in a memory workspace count too); raise it with --memory";
+}
+
+std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& request) {
+  std::string line = "policy violation: ";
+  if (outcome.violations.empty()) {
+    line += "a forbidden system call";
+  } else {
+    // The one that killed, else the first.
+    const model::Violation* shown = &outcome.violations.front();
+    for (const model::Violation& violation : outcome.violations) {
+      if (violation.killed) {
+        shown = &violation;
+        break;
+      }
+    }
+    line += (shown->call.empty() ? shown->syscall : shown->call) + " by " + shown->comm +
+            " (pid " + std::to_string(shown->pid) + ")";
+    const std::uint64_t more = outcome.violations.size() - 1 + outcome.violations_dropped;
+    if (more > 0) line += " and " + std::to_string(more) + " more";
+  }
+  return line + "; level " + std::string(model::ToString(request.sandbox.level)) +
+         " forbids it, and no option allows it";
+}
+
+std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest& request) {
+  const std::string& name = request.exec.argv.front();
+  if (!outcome.message.empty()) return outcome.message;
+  if (outcome.sys_errno == ENOENT) return name + ": not found inside the sandbox";
+  return name + ": cannot be executed: " + ErrnoName(outcome.sys_errno);
+}
+
+}  // namespace
+
+std::optional<std::string> Explain(const model::Outcome& outcome,
+                                   const model::RunRequest& request) {
+  const model::Limits& limits = request.exec.limits;
+  switch (outcome.fate) {
+    case Fate::kPolicyViolation:
+      return OfViolation(outcome, request);
+    case Fate::kOutOfMemory:
+      return OfMemory(outcome, limits);
+    case Fate::kAncestorOutOfMemory:
+      return "out of memory: a control group above the sandbox is full; no option of faber raises "
+             "it";
+    case Fate::kOutputLimit:
+      return "output limit: more than " + OfSize(limits.output) +
+             " on one stream; raise it with --output";
+    case Fate::kCpuTimeLimit:
+      return "CPU time limit: used " + HumanDuration(outcome.usage.cpu_time) + ", the limit is " +
+             OfSpan(limits.cpu_time) + "; raise it with --cpu-time";
+    case Fate::kTimedOut:
+      return "wall time limit: ran " + HumanDuration(outcome.usage.wall_time) + ", the limit is " +
+             OfSpan(limits.wall_time) + "; raise it with --wall-time";
+    case Fate::kPidsLimit:
+      return "process limit: " +
+             std::to_string(outcome.usage.pids_peak.value_or(limits.pids.value_or(0))) +
+             " processes and threads at once, the limit is " +
+             std::to_string(limits.pids.value_or(0)) + "; raise it with --pids";
+    case Fate::kCancelled:
+      return "cancelled after " + HumanDuration(outcome.usage.wall_time);
+    case Fate::kNotExecuted:
+      return OfNotExecuted(outcome, request);
+    case Fate::kNotStarted:
+    case Fate::kInfrastructureFailure:
+      return outcome.message.empty() ? "the sandbox failed" : outcome.message;
+    case Fate::kSignaled:
+    case Fate::kExited:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace fabro::faber
