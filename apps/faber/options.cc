@@ -67,9 +67,8 @@ constexpr std::array kCheck = {
 };
 
 constexpr std::array kJailer = {
-    OptionInfo{"--slots", "N", kSandbox, "Prepared sandboxes to keep at most (default 8)"},
-    OptionInfo{"--idle", "D", kSandbox,
-               "Drop a prepared sandbox unused for this long (default 60s)"},
+    OptionInfo{"--slots", "N", kSandbox, "Prepared sandboxes to keep at most (default 4)"},
+    OptionInfo{"--idle", "D", kSandbox, "End after this long without a caller (default: never)"},
     kHelp,
 };
 

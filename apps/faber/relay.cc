@@ -67,8 +67,7 @@ Result<Wiring> StartWithPipes(jail::Jail& jail, const model::ExecSpec& spec, Out
   return Wiring{std::move(exec),
                 OutputStream(std::move(out.read), pass ? STDOUT_FILENO : -1, limit),
                 OutputStream(std::move(err.read), pass ? STDERR_FILENO : -1, limit),
-                InputStream(STDIN_FILENO, std::move(in.write)),
-                UniqueFd()};
+                InputStream(STDIN_FILENO, std::move(in.write)), UniqueFd()};
 }
 
 Result<Wiring> StartWithTerminal(jail::Jail& jail, const model::ExecSpec& spec) {

@@ -27,9 +27,10 @@ struct RelayResult {
   codec::CapturedOutput err;
 };
 
-// Starts `spec` in `jail` and stays with it to the end. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and
-// SIGUSR2, as far as they were not ignored, are blocked for the process from here on and go to the
-// command; a second SIGINT kills it. With spec.tty our terminal is raw meanwhile and always restored.
+// Starts `spec` in `jail` and stays with it to the end. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1
+// and SIGUSR2, as far as they were not ignored, are blocked for the process from here on and go to
+// the command; a second SIGINT kills it. With spec.tty our terminal is raw meanwhile and always
+// restored.
 //
 // An output whose reader is gone is closed for the guest too, which then gets SIGPIPE. Errors: the
 // engine's, and a failed write (a full disk).

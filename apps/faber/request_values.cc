@@ -134,9 +134,7 @@ Status SetRootfs(model::RunRequest& request, std::string_view where, std::string
 }
 
 Status SetMemory(model::RunRequest& request, std::string_view where, ByteSize size) {
-  const ByteSize memory = TRY(InRange(where, size, kMemory));
-  request.exec.limits.memory = memory;
-  request.sandbox.limits.memory = memory;
+  request.exec.limits.memory = TRY(InRange(where, size, kMemory));
   return {};
 }
 

@@ -35,8 +35,8 @@ std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& 
         break;
       }
     }
-    line += (shown->call.empty() ? shown->syscall : shown->call) + " by " + shown->comm +
-            " (pid " + std::to_string(shown->pid) + ")";
+    line += (shown->call.empty() ? shown->syscall : shown->call) + " by " + shown->comm + " (pid " +
+            std::to_string(shown->pid) + ")";
     const std::uint64_t more = outcome.violations.size() - 1 + outcome.violations_dropped;
     if (more > 0) line += " and " + std::to_string(more) + " more";
   }
@@ -46,9 +46,13 @@ std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& 
 
 std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest& request) {
   const std::string& name = request.exec.argv.front();
-  if (!outcome.message.empty()) return outcome.message;
-  if (outcome.sys_errno == ENOENT) return name + ": not found inside the sandbox";
-  return name + ": cannot be executed: " + ErrnoName(outcome.sys_errno);
+  if (outcome.sys_errno != ENOENT) {
+    return name + ": cannot be executed inside the sandbox (" + ErrnoName(outcome.sys_errno) + ")";
+  }
+  if (name.find('/') != std::string::npos) {
+    return name + ": not found inside the sandbox; --bind or --rootfs shows files of this machine";
+  }
+  return name + ": command not found inside the sandbox; --env PATH=... says where to look";
 }
 
 }  // namespace

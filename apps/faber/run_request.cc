@@ -161,10 +161,19 @@ Status Apply(RunArguments& arguments, const OptionUse& use, const Caller& caller
   return {};  // --config was read before, --help is not ours.
 }
 
-// What only shows when all is said.
-Status CheckWhole(const model::RunRequest& request) {
-  const model::Workspace& workspace = request.sandbox.workspace;
-  if (!workspace.size) return {};
+// What only shows when all is said. The sandbox itself gets no limits: it has this one command,
+// whose group carries them, so that what the sandbox's own processes use is never the command's
+// fault.
+Status CompleteWorkspace(model::RunRequest& request) {
+  constexpr ByteSize kDefaultSize = 100_MiB;  // The files count to the memory limit: half at most.
+  model::Workspace& workspace = request.sandbox.workspace;
+  if (!workspace.size) {
+    if (workspace.kind == model::WorkspaceKind::kMemory) {
+      const ByteSize half(request.exec.limits.memory.value_or(1_GiB).bytes() / 2);
+      workspace.size = std::min(kDefaultSize, half);
+    }
+    return {};
+  }
   if (workspace.kind == model::WorkspaceKind::kDisk) {
     return Failure(Code::kInvalidArgument,
                    "--tmpfs: the workspace is a directory on disk, which has no size of its own",
@@ -184,7 +193,6 @@ Status CheckWhole(const model::RunRequest& request) {
 model::RunRequest DefaultRequest() {
   model::RunRequest request;
   request.exec.limits = model::DefaultLimits();
-  request.sandbox.limits.memory = request.exec.limits.memory;
   request.exec.env = {"PATH=" + std::string(kGuestPath), "HOME=" + request.sandbox.home.value(),
                       "LANG=C.UTF-8"};
   return request;
@@ -202,7 +210,7 @@ Result<RunArguments> ReadRunArguments(const Invocation& invocation, model::RunRe
     arguments.request.exec.env.push_back("TERM=" + (caller.term.empty() ? "xterm" : caller.term));
   }
   for (const OptionUse& use : invocation.options) TRY(Apply(arguments, use, caller));
-  TRY(CheckWhole(arguments.request));
+  TRY(CompleteWorkspace(arguments.request));
   if (!invocation.positionals.empty()) {
     return Failure(
         Code::kInvalidArgument,

@@ -53,7 +53,15 @@ TEST(RunRequest, EachLimitReachesItsField) {
   EXPECT_EQ(limits.open_files, 32U);
   EXPECT_EQ(limits.output, 4_KiB);
   EXPECT_EQ(parsed->request.sandbox.workspace.size, 8_MiB);
-  EXPECT_EQ(parsed->request.sandbox.limits.memory, 64_MiB);
+}
+
+TEST(RunRequest, TheWorkspaceIsAtMostHalfOfTheMemory) {
+  const auto small = ParseOptions({"--memory", "64MiB"});
+  ASSERT_TRUE(small.ok());
+  EXPECT_EQ(small->request.sandbox.workspace.size, 32_MiB);
+  const auto large = ParseOptions({"--memory", "4GiB"});
+  ASSERT_TRUE(large.ok());
+  EXPECT_EQ(large->request.sandbox.workspace.size, 100_MiB);
 }
 
 TEST(RunRequest, BadLimitsNameOptionValueWhyAndFix) {

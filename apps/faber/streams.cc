@@ -22,7 +22,7 @@ bool IsAgain() { return errno == EAGAIN || errno == EINTR; }
 // A pipe that polls writable takes PIPE_BUF bytes without blocking (pipe(7)), and a socket can be
 // told not to block. A file never blocks for long.
 ssize_t WriteWithoutBlocking(int fd, std::string_view bytes) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return -1;
   if (S_ISREG(status.st_mode)) return ::write(fd, bytes.data(), bytes.size());
   if (S_ISSOCK(status.st_mode)) return ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
@@ -76,9 +76,7 @@ Status OutputStream::WriteBlock() {
   return SysFailure("write", "the command's output");
 }
 
-short InputStream::poll_to_events() const {
-  return block_.empty() ? short{0} : short{POLLOUT};
-}
+short InputStream::poll_to_events() const { return block_.empty() ? short{0} : short{POLLOUT}; }
 
 void InputStream::Read() {
   std::array<char, kBlock> buffer;

@@ -10,7 +10,8 @@
 
 namespace fabro::faber {
 
-// Guest to caller. `from` is ours and non-blocking; `to` is the caller's, may block, and is not owned.
+// Guest to caller. `from` is ours and non-blocking; `to` is the caller's, may block, and is not
+// owned.
 class OutputStream {
  public:
   // `to` of -1: bytes are kept in captured().

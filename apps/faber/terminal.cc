@@ -34,7 +34,7 @@ Result<ForwardedSignals> ForwardedSignals::Block() {
   sigset_t set;
   ::sigemptyset(&set);
   for (const int signal : kForwarded) {
-    struct sigaction action {};
+    struct sigaction action{};
     // The kernel does not drop a blocked signal because it is ignored, so we must not block it.
     if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) {
       ::sigaddset(&set, signal);

@@ -26,7 +26,8 @@ class RawTerminal {
   termios before_;
 };
 
-// Gives the terminal `to` the size of the terminal `from`; the kernel tells its programs (SIGWINCH).
+// Gives the terminal `to` the size of the terminal `from`; the kernel tells its programs
+// (SIGWINCH).
 void CopyWindowSize(int from, int to);
 
 // The signals that go to the command, blocked for the process and readable. One that was ignored

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <vector>
 
 #include "apps/faber/commands/commands.h"
@@ -11,6 +12,7 @@ namespace fabro::faber {
 namespace {
 
 constexpr unsigned kMostSlots = 256;
+constexpr std::int64_t kMostIdleSeconds = 365LL * 24 * 3600;
 
 Error Bad(std::string_view option, const std::string& value, std::string fix) {
   return Failure(Code::kInvalidArgument,
@@ -18,8 +20,18 @@ Error Bad(std::string_view option, const std::string& value, std::string fix) {
                  "bad_option", std::move(fix));
 }
 
+// Where programs of this user look for it (isolation engine, 2.1).
+Result<std::string> ListenDirectory() {
+  if (::geteuid() == 0) return std::string("/run/faber");
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime != nullptr && runtime[0] == '/') return std::string(runtime) + "/faber";
+  return Failure(Code::kFailedPrecondition, "XDG_RUNTIME_DIR is not set", "jailer_unreachable",
+                 "log in through systemd, or set it to a directory of your own with mode 0700");
+}
+
 Result<std::vector<std::string>> Arguments(const Invocation& invocation) {
-  std::vector<std::string> argv = {JailerProgram(), "--listen"};
+  const std::string directory = TRY(ListenDirectory());
+  std::vector<std::string> argv = {JailerProgram(), "--listen", directory};
   if (const std::string* slots = invocation.Find("--slots")) {
     unsigned count = 0;
     const char* end = slots->data() + slots->size();
@@ -27,13 +39,13 @@ Result<std::vector<std::string>> Arguments(const Invocation& invocation) {
     if (status != std::errc() || stop != end || count < 1 || count > kMostSlots) {
       return Bad("--slots", *slots, "give 1 to " + std::to_string(kMostSlots));
     }
-    argv.push_back("--slots=" + std::to_string(count));
+    argv.insert(argv.end(), {"--slots", std::to_string(count)});
   }
   if (const std::string* idle = invocation.Find("--idle")) {
     const Nanos span = TRY_IN("--idle", ParseDuration(*idle));
-    const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
-    if (seconds < 1) return Bad("--idle", *idle, "give 1ms or more");
-    argv.push_back("--idle-ms=" + std::to_string(seconds));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(span).count();
+    if (seconds < 1 || seconds > kMostIdleSeconds) return Bad("--idle", *idle, "give 1s to 365d");
+    argv.insert(argv.end(), {"--idle", std::to_string(seconds)});
   }
   return argv;
 }

@@ -5,8 +5,12 @@
 
 #include "apps/faber/commands/commands.h"
 #include "apps/faber/config_file.h"
+#include "apps/faber/plan_print.h"
+#include "apps/faber/relay.h"
+#include "apps/faber/run_report.h"
 #include "apps/faber/run_request.h"
 #include "fabro/codec/model_json.h"
+#include "fabro/jail/jail.h"
 #include "fabro/linux/file.h"
 
 namespace fabro::faber {
@@ -36,22 +40,70 @@ Result<RunArguments> Arguments(const Invocation& invocation) {
   return ReadRunArguments(invocation, std::move(base), caller);
 }
 
+Result<jail::Jail> MakeJail(const model::RunRequest& request) {
+  jail::Jailer::Options options;
+  // A terminal's sandbox is never one of a running jailer's prepared ones (isolation engine, 2.4).
+  if (request.exec.tty) options.mode = jail::Jailer::Options::Mode::kChild;
+  jail::Jailer jailer = TRY(jail::Jailer::Open(options));
+  return jail::Jail::Create(std::move(jailer), request.sandbox);
+}
+
+struct Ended {
+  RelayResult result;
+  model::SandboxInfo info;
+};
+
+Result<Ended> RunInSandbox(const model::RunRequest& request, OutputMode mode) {
+  jail::Jail jail = TRY(MakeJail(request));
+  Ended ended;
+  ended.info = jail.info();
+  ended.result = TRY(RelayCommand(jail, request.exec, mode));
+  // Nothing of the sandbox is left when we say how it went.
+  TRY_IN("cleaning up the sandbox", jail.Stop());
+  return ended;
+}
+
+int FailRun(const Error& error, bool json) {
+  if (!json) return Fail(error, kExitRefused);
+  const model::Json body = model::Json::MakeObject()
+                               .Set("outcome", model::ToString(model::Fate::kNotStarted))
+                               .Set("error", codec::ToJson(error));
+  return Print(body.Dump() + "\n", kExitRefused);
+}
+
+int Report(const RunArguments& arguments, Ended ended) {
+  const model::Outcome& outcome = ended.result.outcome;
+  const int status = model::ExitCodeOf(outcome);
+  if (arguments.json) {
+    codec::RunReport report;
+    report.outcome = outcome;
+    report.info = std::move(ended.info);
+    report.limits = arguments.request.exec.limits;
+    report.out = std::move(ended.result.out);
+    report.err = std::move(ended.result.err);
+    return Print(codec::ToJson(report).Dump() + "\n", status);
+  }
+  if (const auto line = Explain(outcome, arguments.request)) {
+    const std::string text = "faber: " + *line + "\n";
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+  return status;
+}
+
 }  // namespace
 
 int RunCommand(const Invocation& invocation) {
   const auto arguments = Arguments(invocation);
-  if (!arguments.ok()) {
-    if (invocation.Has("--json")) {
-      const model::Json json =
-          model::Json::MakeObject().Set("error", codec::ToJson(arguments.error()));
-      return Print(json.Dump() + "\n", kExitRefused);
-    }
-    return Fail(arguments.error(), kExitRefused);
+  if (!arguments.ok()) return FailRun(arguments.error(), invocation.Has("--json"));
+  if (arguments->print != PrintStep::kNothing) {
+    const auto json = PrintedStep(arguments->request, arguments->print);
+    if (!json.ok()) return FailRun(json.error(), arguments->json);
+    return Print(codec::Indented(*json) + "\n");
   }
-  if (arguments->print == PrintStep::kRequest) {
-    return Print(codec::Indented(codec::ToJson(arguments->request)) + "\n");
-  }
-  return Fail(Failure(Code::kUnimplemented, "the engine is not linked in yet"), kExitRefused);
+  const OutputMode mode = arguments->json ? OutputMode::kCapture : OutputMode::kPass;
+  auto ended = RunInSandbox(arguments->request, mode);
+  if (!ended.ok()) return FailRun(ended.error(), arguments->json);
+  return Report(*arguments, *std::move(ended));
 }
 
 }  // namespace fabro::faber
