@@ -32,10 +32,15 @@ Result<RunArguments> Arguments(const Invocation& invocation) {
   const Caller caller = TRY(ThisCaller());
   model::RunRequest base = DefaultRequest();
   if (const std::string* file = invocation.Find("--config")) {
-    const std::string text = TRY_IN("--config", ReadFile(*file, 2_MiB));
+    auto text = ReadFile(*file, 2_MiB);
+    if (!text.ok()) {
+      Error error = std::move(text).error().In("--config");
+      error.fix = "name a YAML file that can be read";
+      return error;
+    }
     Caller at = caller;
     at.cwd = (std::filesystem::path(caller.cwd) / *file).parent_path().string();
-    base = TRY(ReadConfig(*file, text, std::move(base), at));
+    base = TRY(ReadConfig(*file, *text, std::move(base), at));
   }
   return ReadRunArguments(invocation, std::move(base), caller);
 }

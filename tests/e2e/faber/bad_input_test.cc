@@ -97,6 +97,8 @@ Done FaberAfter(bool (*prepare)(), const Words& args) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     if (!prepare()) ::_exit(99);
+    const int nothing = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(nothing, STDOUT_FILENO);
     ::dup2(ends[1], STDERR_FILENO);
     std::vector<char*> argv = {const_cast<char*>(FABER)};
     for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
@@ -107,7 +109,7 @@ Done FaberAfter(bool (*prepare)(), const Words& args) {
   ::close(ends[1]);
   const UniqueFd reading(ends[0]);
   Done done;
-  done.err = ReadUntil(reading.get(), "\0never");
+  done.err = ReadUntil(reading.get(), "(to the end)");
   int status = 0;
   ::waitpid(pid, &status, 0);
   done.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

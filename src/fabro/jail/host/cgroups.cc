@@ -70,7 +70,11 @@ Finding OfController(Controller controller, const Place& place, Mode mode, const
 }
 
 // Without it groups are frozen and killed one by one, which the engine does too.
-Finding OfKill(const cgroup::Hierarchy& hierarchy, bool has_kill) {
+Finding OfKill(const cgroup::Hierarchy& hierarchy, bool made, bool has_kill) {
+  if (!made) {
+    return Missing("cgroup.kill", Need::kOptional, "not reached: no group can be made", 0,
+                   "mend what is missing above");
+  }
   if (has_kill) return Ok("cgroup.kill", Need::kOptional, "a group is killed in one step");
   const bool v2 = hierarchy.mode != Mode::kV1;
   return Missing("cgroup.kill", Need::kOptional,
@@ -89,9 +93,11 @@ std::vector<Finding> ProbeCgroups() {
   std::vector<Finding> findings;
   findings.push_back(Ok("cgroup", Need::kMedium, std::string(Word(hierarchy->mode))));
   bool has_kill = false;
+  bool made = false;
   for (const Place& place : hierarchy->places) {
     const Attempt attempt = MakeAndRemoveGroup(place);
     has_kill = has_kill || attempt.has_kill;
+    made = made || attempt.sys_errno == 0;
     for (const Controller controller : kControllers) {
       if (!place.controllers.Has(controller)) continue;
       findings.push_back(OfController(controller, place, hierarchy->mode, attempt));
@@ -102,7 +108,7 @@ std::vector<Finding> ProbeCgroups() {
                                  Fix(hierarchy->mode, attempt.sys_errno)));
     }
   }
-  findings.push_back(OfKill(*hierarchy, has_kill));
+  findings.push_back(OfKill(*hierarchy, made, has_kill));
   return findings;
 }
 

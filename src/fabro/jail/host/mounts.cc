@@ -81,8 +81,9 @@ std::vector<Finding> ProbeMounts() {
     findings.push_back(Missing(
         "idmapped_mounts", Need::kOptional,
         "--bind SRC:DST:rw and --workspace disk:DIR cannot be had in the working directory", mapped,
-        ::geteuid() == 0 ? "use a file system that maps ids (ext4, xfs, btrfs, tmpfs since 6.3)"
-                         : "run as root: only root may map the ids of a mount"));
+        mapped == ENOSPC   ? "mend what is missing above"
+        : ::geteuid() == 0 ? "use a file system that maps ids (ext4, xfs, btrfs, tmpfs since 6.3)"
+                           : "run as root: only root may map the ids of a mount"));
   }
   return findings;
 }

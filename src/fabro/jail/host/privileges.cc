@@ -1,23 +1,24 @@
 // Who we are, what the ceilings are, and the report as a whole.
-#include <linux/capability.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <array>
-
 #include "fabro/jail/host/host_probe.h"
+#include "fabro/jail/host/probe_child.h"
 #include "fabro/linux/file.h"
 
 namespace fabro::jail {
 namespace {
 
-bool HasCapability(unsigned capability) {
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  std::array<__user_cap_data_struct, 2> data{};
-  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
-  return (data[capability / 32].effective >> (capability % 32) & 1U) != 0;
+// The kernel asks for the capability in the first user namespace, so having it in ours says
+// nothing: lower a hard limit and raise it again.
+bool MayRaiseLimits() {
+  return TryInChild([](const ProbeReporter& reporter) {
+           constexpr rlimit kLow{1, 1};
+           constexpr rlimit kHigher{1, 2};
+           const bool lowered = ::setrlimit(RLIMIT_CORE, &kLow) == 0;
+           reporter.Say(0, lowered ? ::setrlimit(RLIMIT_CORE, &kHigher) : -1);
+         }) == 0;
 }
 
 std::string Ceiling(rlim_t limit) {
@@ -25,7 +26,7 @@ std::string Ceiling(rlim_t limit) {
 }
 
 Finding Resource() {
-  if (HasCapability(CAP_SYS_RESOURCE)) {
+  if (MayRaiseLimits()) {
     return Ok("cap_sys_resource", Need::kOptional, "limits may be raised above the ceilings below");
   }
   return Missing("cap_sys_resource", Need::kOptional,
@@ -53,7 +54,7 @@ Finding Stack() {
 
 std::string Identity() {
   if (::geteuid() != 0) return "uid " + std::to_string(::geteuid());
-  return HasCapability(CAP_SYS_RESOURCE) ? "root" : "root without CAP_SYS_RESOURCE";
+  return MayRaiseLimits() ? "root" : "root without CAP_SYS_RESOURCE";
 }
 
 }  // namespace
