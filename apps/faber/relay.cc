@@ -135,7 +135,8 @@ class Relay {
     if (fds[3].revents != 0) TRY(err.Move());
     if (fds[4].revents != 0) in.Read();
     if (fds[5].revents != 0) in.Write(fds[5].revents);
-    if ((out.over_limit() || err.over_limit()) && !outcome_) TRY(Kill(model::Fate::kOutputLimit));
+    const bool over = out.over_limit() || err.over_limit();
+    if (over && !outcome_) TRY(Kill(model::Fate::kOutputLimit));
     if (fds[0].revents != 0) TRY(TakeOutcome());
     return {};
   }
