@@ -26,6 +26,7 @@ if [ -e "$FABRO_SHALLOW" ]; then mv "$FABRO_SHALLOW" .git/shallow; fi
 git bundle unbundle "$FABRO_BUNDLE" >/dev/null
 if [ -z "$FABRO_BRANCH" ]; then git update-ref --no-deref HEAD "$FABRO_COMMIT"; fi
 git reset -q --hard "$FABRO_COMMIT"
+if [ -n "$FABRO_RUN_REF" ]; then git update-ref "$FABRO_RUN_REF" "$FABRO_COMMIT"; fi
 if [ -n "$FABRO_ORIGIN" ]; then git remote add origin "$FABRO_ORIGIN"; fi
 rm -f "$FABRO_BUNDLE"
 )";
@@ -81,11 +82,15 @@ Status Clone(Sandbox& sandbox, git::Repository repository, const NamespaceConfig
   const Status uploaded = UploadParts(sandbox, repository, bundle);
   (void)RemoveTree(bundle);
   if (!uploaded.ok()) return uploaded.error();
+  // A run that starts again from its own branch finds that branch inside.
+  const std::string run_ref =
+      config.commit.empty() ? "" : "refs/heads/fabro/run/" + config.context.run_id;
   return RunScript(sandbox, kCloneScript,
                    {{"FABRO_BUNDLE", kBundle},
                     {"FABRO_SHALLOW", kShallow},
                     {"FABRO_BRANCH", repository.branch},
                     {"FABRO_COMMIT", commit},
+                    {"FABRO_RUN_REF", run_ref},
                     {"FABRO_ORIGIN", repository.origin}},
                    "checking out " + commit);
 }
