@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "fabro/environment/environment.h"
+#include "fabro/git/bundle.h"
 #include "fabro/provider/checkpoint/git_checkpointer.h"
 #include "fabro/provider/local/local.h"
 #include "fabro/provider/namespace/namespace.h"
@@ -48,9 +49,8 @@ fabro::Result<runs::Workplace> OpenLocal(const runs::SandboxRequest& request,
   config.run_id = request.spec.id.value();
   config.host_environment = provider::OwnEnvironment();
   if (!request.spec.in_place && !request.spec.dry_run) {
-    place.checkpointer =
-        TRY(provider::MakeLocalCheckpointer(config.working_directory, request.storage,
-                                            request.run_dir, CheckpointsOf(request.spec)));
+    place.checkpointer = TRY(provider::MakeLocalCheckpointer(
+        config.working_directory, request.storage, request.run_dir, CheckpointsOf(request.spec)));
   }
   place.sandbox = provider::MakeLocalSandbox(std::move(config));
   return place;
@@ -67,7 +67,6 @@ fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request
   provider::NamespaceConfig config;
   config.context = ContextOf(request);
   config.level = model::ParseLevel(environment.level).value_or(model::Level::kMedium);
-  config.network = model::NetworkMode::kLoopback;
   constexpr std::string_view kDir = "dir:";
   if (environment.rootfs.rfind(kDir, 0) == 0) {
     config.root.kind = model::RootSource::Kind::kDir;
@@ -80,11 +79,19 @@ fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request
   config.env = environment.env;
   config.workspace = ModeOf(environment.workspace);
   place.workspace_is_users = config.workspace == provider::WorkspaceMode::kBind;
+  provider::BundleTarget target;
+  if (config.workspace == provider::WorkspaceMode::kClone) {
+    target.source = TRY(git::Discover(request.spec.source_directory));
+  }
+  // A run whose sandbox is gone starts again from what its checkpoints brought home.
+  if (target.source) {
+    config.commit =
+        TRY(git::ReadRef(target.source->top, provider::RunRef(request.spec.id.value())));
+  }
+  const bool checkpoints_wanted =
+      !request.spec.in_place && !request.spec.dry_run && !place.workspace_is_users;
   place.sandbox = provider::MakeNamespaceSandbox(std::move(config));
-  if (!request.spec.in_place && !request.spec.dry_run) {
-    provider::BundleTarget target;
-    const bool clone = environment.workspace == "clone";
-    if (clone) target.source = TRY(git::Discover(request.spec.source_directory));
+  if (checkpoints_wanted) {
     target.run_dir = request.run_dir;
     provider::CheckpointConfig checkpoints = CheckpointsOf(request.spec);
     checkpoints.can_restore = true;

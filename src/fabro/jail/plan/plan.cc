@@ -88,9 +88,8 @@ std::vector<MountPlan> PlanMounts(const model::SandboxSpec& spec, const HostFact
   for (const RootEntry& entry : facts.root_entries) AddRootEntry(mounts, entry);
   for (const EtcFile& file : kEtcFiles) mounts.push_back(File(file.path, Filled(file.text, spec)));
   // Mount points of the one writable tree, which init mounts.
-  for (const std::string& path :
-       {std::string("/tmp"), std::string("/var/tmp"), spec.workspace.target.value(),
-        spec.home.value()}) {
+  for (const std::string& path : {std::string("/tmp"), std::string("/var/tmp"),
+                                  spec.workspace.target.value(), spec.home.value()}) {
     mounts.push_back(Directory(path));
   }
   mounts.push_back(Directory("/dev"));
@@ -119,16 +118,18 @@ std::vector<MountPlan> PlanMounts(const model::SandboxSpec& spec, const HostFact
 
 Error BindRefused(const model::Bind& bind, std::string_view what, std::string fix = {}) {
   return Failure(Code::kInvalidArgument,
-                 "bind (--bind) to " + bind.target.value() + ": " + std::string(what), "bind_refused",
-                 std::move(fix));
+                 "bind (--bind) to " + bind.target.value() + ": " + std::string(what),
+                 "bind_refused", std::move(fix));
 }
 
 Status CheckBindSource(const model::Bind& bind, const SourceFacts& source, std::uint32_t uid) {
   // Whole trees of the machine that carry its secrets or its controls; what lies below /dev and
   // their like is caught by its file system.
-  static constexpr std::string_view kNever[] = {"/", "/proc", "/sys", "/dev", "/boot", "/run/faber"};
+  static constexpr std::string_view kNever[] = {"/",    "/proc", "/sys",
+                                                "/dev", "/boot", "/run/faber"};
   if (source.kind == SourceFacts::Kind::kSymlink) {
-    return BindRefused(bind, source.path + " is a symbolic link", "name the file that it points to");
+    return BindRefused(bind, source.path + " is a symbolic link",
+                       "name the file that it points to");
   }
   if (source.kind == SourceFacts::Kind::kOther) {
     return BindRefused(bind, source.path + " is neither a directory nor a regular file",
@@ -136,7 +137,8 @@ Status CheckBindSource(const model::Bind& bind, const SourceFacts& source, std::
   }
   for (const std::string_view never : kNever) {
     if (source.path == never || (never != "/" && IsWithin(source.path, never))) {
-      return BindRefused(bind, source.path + " belongs to the machine", "bind a narrower directory");
+      return BindRefused(bind, source.path + " belongs to the machine",
+                         "bind a narrower directory");
     }
   }
   if (source.kernel_interface) {
@@ -149,11 +151,23 @@ Status CheckBindSource(const model::Bind& bind, const SourceFacts& source, std::
   return {};
 }
 
+// A directory of a bound tree made read-only once more, at its own place: `.git` of a project. Its
+// mount point is there already, so nothing is made in the tree.
+bool Narrows(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t inner,
+             std::size_t outer) {
+  const std::string& target = spec.binds[inner].target.value();
+  const std::string& taken = spec.binds[outer].target.value();
+  return !spec.binds[inner].writable && IsWithin(target, taken) && target != taken &&
+         facts.binds[inner].kind == SourceFacts::Kind::kDirectory &&
+         facts.binds[inner].path == facts.binds[outer].path + target.substr(taken.size());
+}
+
 Status CheckBindTarget(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t index) {
   const model::Bind& bind = spec.binds[index];
   const std::string& target = bind.target.value();
-  std::vector<std::string> ours = {"/proc", "/sys", "/dev", "/tmp", "/var/tmp",
-                                   spec.workspace.target.value(), spec.home.value()};
+  std::vector<std::string> ours = {"/proc",          "/sys",     "/dev",
+                                   "/tmp",           "/var/tmp", spec.workspace.target.value(),
+                                   spec.home.value()};
   for (const EtcFile& file : kEtcFiles) ours.emplace_back(file.path);
   for (const RootEntry& entry : facts.root_entries) ours.push_back(entry.path);
   for (const std::string& each : ours) {
@@ -164,6 +178,7 @@ Status CheckBindTarget(const model::SandboxSpec& spec, const HostFacts& facts, s
   }
   for (std::size_t other = 0; other < index; ++other) {
     const std::string& taken = spec.binds[other].target.value();
+    if (Narrows(spec, facts, index, other)) continue;
     if (IsWithin(target, taken) || IsWithin(taken, target)) {
       return BindRefused(bind, "overlaps the bind to " + taken);
     }
@@ -212,8 +227,7 @@ void ChooseWorkspaceSize(JailPlan& plan) {
   constexpr std::uint64_t kBytesPerInode = 16384;
   constexpr std::uint64_t kFewestInodes = 1024;
   model::SandboxSpec& spec = plan.spec;
-  const ByteSize half =
-      spec.limits.memory ? ByteSize(spec.limits.memory->bytes() / 2) : kDefault;
+  const ByteSize half = spec.limits.memory ? ByteSize(spec.limits.memory->bytes() / 2) : kDefault;
   if (spec.workspace.kind == model::WorkspaceKind::kDisk) {
     plan.workspace_limit = "none";
     plan.shm_size = std::min(half, 64_MiB).bytes();
@@ -234,10 +248,11 @@ Status ChooseDegraded(JailPlan& plan) {
   plan.degraded.emplace_back("landlock");
   if (plan.workspace_limit != "none") return {};
   if (!MayLack(plan.spec, "workspace_limit")) {
-    return Failure(Code::kFailedPrecondition,
-                   "level high (--level) wants a workspace with a byte limit, which a disk workspace "
-                   "does not have",
-                   "workspace_refused", "use --workspace memory or --degrade workspace_limit");
+    return Failure(
+        Code::kFailedPrecondition,
+        "level high (--level) wants a workspace with a byte limit, which a disk workspace "
+        "does not have",
+        "workspace_refused", "use --workspace memory or --degrade workspace_limit");
   }
   plan.degraded.emplace_back("workspace_limit");
   return {};
@@ -255,7 +270,8 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   text += " workspace=" + std::string(ToString(plan.spec.workspace.kind));
   if (facts.root_dir) text += " root=" + identity(*facts.root_dir);
   for (const MountPlan& step : plan.mounts) {
-    text += '\n' + std::to_string(static_cast<int>(step.kind)) + ' ' + step.target + ' ' + step.text;
+    text +=
+        '\n' + std::to_string(static_cast<int>(step.kind)) + ' ' + step.target + ' ' + step.text;
     if (step.from == From::kBind) text += ' ' + identity(facts.binds[step.index]);
     if (step.writable) text += " rw";
   }
@@ -277,7 +293,7 @@ void ClampTo(std::optional<T>& limit, const std::optional<T>& most) {
 
 std::vector<RlimitPlan> PlanRlimits(const model::Limits& limits, const JailPlan& jail,
                                     const HostFacts& facts) {
-  constexpr std::uint64_t kCoreNever = 1;  // 0 would still feed a core_pattern that is a pipe.
+  constexpr std::uint64_t kCoreNever = 1;     // 0 would still feed a core_pattern that is a pipe.
   constexpr std::uint64_t kNprocMargin = 64;  // The group's pids limit must be met first.
   std::vector<RlimitPlan> plan;
   const auto set = [&](std::uint32_t resource, std::uint64_t value) {
@@ -306,15 +322,15 @@ std::vector<RlimitPlan> PlanRlimits(const model::Limits& limits, const JailPlan&
 }  // namespace
 
 const std::vector<std::string>& HostDirs() {
-  static const std::vector<std::string> kDirs = {"/usr",  "/bin",   "/sbin",
-                                                 "/lib",  "/lib32", "/lib64"};
+  static const std::vector<std::string> kDirs = {"/usr", "/bin",   "/sbin",
+                                                 "/lib", "/lib32", "/lib64"};
   return kDirs;
 }
 
 const std::vector<std::string>& HostEtc() {
-  static const std::vector<std::string> kEtc = {
-      "/etc/alternatives", "/etc/ssl/certs",     "/etc/ca-certificates",
-      "/etc/ld.so.cache",  "/etc/ld.so.conf.d", "/etc/localtime"};
+  static const std::vector<std::string> kEtc = {"/etc/alternatives",    "/etc/ssl/certs",
+                                                "/etc/ca-certificates", "/etc/ld.so.cache",
+                                                "/etc/ld.so.conf.d",    "/etc/localtime"};
   return kEtc;
 }
 
@@ -357,7 +373,8 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
   return plan;
 }
 
-Result<ExecPlan> PlanExec(const model::ExecSpec& spec, const JailPlan& jail, const HostFacts& facts) {
+Result<ExecPlan> PlanExec(const model::ExecSpec& spec, const JailPlan& jail,
+                          const HostFacts& facts) {
   TRY(CheckExec(spec));
   if (spec.tty && !jail.spec.tty) {
     return Invalid("tty", "--tty", "was not asked for when the sandbox was made");
@@ -378,8 +395,8 @@ Result<ExecPlan> PlanExec(const model::ExecSpec& spec, const JailPlan& jail, con
     if (entry.starts_with("PATH=")) plan.path = entry.substr(5);
   }
   if (plan.path.size() >= wire::kPathMax) {
-    return Invalid("env", "--env", "PATH has more than " + std::to_string(wire::kPathMax - 1) +
-                                       " bytes",
+    return Invalid("env", "--env",
+                   "PATH has more than " + std::to_string(wire::kPathMax - 1) + " bytes",
                    "shorten PATH, or give argv[0] as an absolute path");
   }
   plan.rlimits = PlanRlimits(limits, jail, facts);

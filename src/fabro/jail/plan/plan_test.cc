@@ -35,9 +35,9 @@ std::string ReasonOf(const SandboxSpec& spec, const HostFacts& facts = Debian())
 }
 
 const MountPlan* Find(const JailPlan& plan, std::string_view target, MountPlan::Kind kind) {
-  const auto found = std::find_if(plan.mounts.begin(), plan.mounts.end(), [&](const MountPlan& step) {
-    return step.target == target && step.kind == kind;
-  });
+  const auto found = std::find_if(
+      plan.mounts.begin(), plan.mounts.end(),
+      [&](const MountPlan& step) { return step.target == target && step.kind == kind; });
   return found == plan.mounts.end() ? nullptr : &*found;
 }
 
@@ -137,6 +137,20 @@ TEST(PlanJailTest, OverlappingBindsAreRefused) {
   SandboxSpec spec;
   spec.binds = {{.source = {}, .target = GuestPath("/a"), .writable = false},
                 {.source = {}, .target = GuestPath("/a/b"), .writable = false}};
+  EXPECT_EQ(ReasonOf(spec, facts), "bind_refused");
+}
+
+TEST(PlanJailTest, ADirectoryOfABoundTreeMayBeMadeReadOnlyAtItsPlace) {
+  HostFacts facts = Debian();
+  facts.binds = {Dir("/srv/x"), Dir("/srv/x/.git")};
+  SandboxSpec spec;
+  spec.binds = {{.source = {}, .target = GuestPath("/a"), .writable = true},
+                {.source = {}, .target = GuestPath("/a/.git"), .writable = false}};
+  EXPECT_EQ(ReasonOf(spec, facts), "");
+  spec.binds[1].writable = true;
+  EXPECT_EQ(ReasonOf(spec, facts), "bind_refused");
+  spec.binds[1].writable = false;
+  facts.binds[1] = Dir("/srv/other");
   EXPECT_EQ(ReasonOf(spec, facts), "bind_refused");
 }
 

@@ -156,7 +156,13 @@ Result<model::SandboxSpec> NamespaceSandbox::SpecOf() const {
     struct stat info{};
     // Hooks and settings written there would run on this machine with the user's rights.
     const std::string git_dir = source + "/.git";
-    if (::lstat(git_dir.c_str(), &info) == 0 && !S_ISLNK(info.st_mode)) {
+    const bool there = ::lstat(git_dir.c_str(), &info) == 0;
+    if (there && !S_ISDIR(info.st_mode)) {
+      return Failure(Code::kFailedPrecondition,
+                     git_dir + " is no directory and cannot be protected", "bind_refused",
+                     "run in the main work tree, or without --in-place");
+    }
+    if (there) {
       spec.binds.push_back(
           {HostPath(git_dir), GuestPath(std::string(kWorkspace) + "/.git"), false});
     }
@@ -274,7 +280,7 @@ Result<ExecResult> NamespaceSandbox::NotExecuted(const model::Outcome& outcome,
   const auto there = jail::StatFile(*jail_, cwd);
   const bool directory =
       there.ok() && there->has_value() && (*there)->kind != jail::FileEntry::Kind::kRegular;
-  if (directory) return ToExecResult(outcome);
+  if (directory) return ToExecResult(outcome, config_.limits.memory.has_value());
   return Failure(Code::kNotFound, "working directory " + cwd + " is not there", "cwd_not_found");
 }
 
@@ -285,6 +291,8 @@ Result<ExecResult> NamespaceSandbox::Exec(const ExecRequest& request) {
   if (spec.argv.empty()) spec.argv = {kShell, "-c", request.command};
   spec.cwd = GuestPath(NormalizePath(cwd));
   spec.keep_background = true;
+  spec.limits.memory =
+      config_.limits.memory;  // So that its own leaf is the one that is full first.
   std::map<std::string, std::string> env = BaseEnvironment();
   for (const auto& [name, value] : config_.env) env[name] = value;
   for (const auto& [name, value] : request.env) env[name] = value;
@@ -302,10 +310,11 @@ Result<ExecResult> NamespaceSandbox::Exec(const ExecRequest& request) {
   relay.cancel_fd = request.cancel_fd;
   if (request.timeout) relay.deadline = std::chrono::steady_clock::now() + *request.timeout;
   const jail::Relayed done = TRY(jail::RunRelayed(*jail_, spec, relay));
-  const std::string last = LastLine(done.outcome);
+  const bool limited = config_.limits.memory.has_value();
+  const std::string last = LastLine(done.outcome, limited);
   if (done.outcome.fate == model::Fate::kNotExecuted) return NotExecuted(done.outcome, cwd);
   if (!last.empty() && request.on_output) TRY(request.on_output(Stream::kStderr, last));
-  return ToExecResult(done.outcome);
+  return ToExecResult(done.outcome, limited);
 }
 
 Result<std::string> NamespaceSandbox::ReadFile(std::string_view path) {

@@ -1,5 +1,7 @@
 #include "fabro/provider/namespace/outcome.h"
 
+#include <csignal>
+
 namespace fabro::provider {
 namespace {
 
@@ -10,22 +12,30 @@ std::string Describe(const model::Violation& violation) {
   return call + " by " + violation.comm + (violation.killed ? "" : " (refused)");
 }
 
+bool IsOutOfMemory(const model::Outcome& outcome, bool limited) {
+  return outcome.fate == Fate::kOutOfMemory ||
+         (limited && outcome.fate == Fate::kAncestorOutOfMemory);
+}
+
 bool IsOurFailure(Fate fate) {
   return fate == Fate::kNotStarted || fate == Fate::kInfrastructureFailure ||
          fate == Fate::kAncestorOutOfMemory;
 }
 
 bool IsLimit(Fate fate) {
-  return fate == Fate::kPolicyViolation || fate == Fate::kOutOfMemory ||
-         fate == Fate::kOutputLimit || fate == Fate::kCpuTimeLimit || fate == Fate::kPidsLimit;
+  return fate == Fate::kPolicyViolation || fate == Fate::kOutputLimit ||
+         fate == Fate::kCpuTimeLimit || fate == Fate::kPidsLimit;
 }
 
 }  // namespace
 
-Result<ExecResult> ToExecResult(const model::Outcome& outcome) {
-  if (IsOurFailure(outcome.fate)) {
-    return Failure(Code::kUnavailable, "the sandbox failed: " + outcome.message,
-                   std::string(model::ToString(outcome.fate)));
+Result<ExecResult> ToExecResult(const model::Outcome& outcome, bool limited) {
+  const bool out_of_memory = IsOutOfMemory(outcome, limited);
+  if (IsOurFailure(outcome.fate) && !out_of_memory) {
+    const std::string fate(model::ToString(outcome.fate));
+    return Failure(Code::kUnavailable,
+                   "the sandbox failed: " + (outcome.message.empty() ? fate : outcome.message),
+                   fate);
   }
   ExecResult result;
   result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(outcome.usage.wall_time);
@@ -41,9 +51,11 @@ Result<ExecResult> ToExecResult(const model::Outcome& outcome) {
   } else if (outcome.fate == Fate::kCancelled) {
     result.termination = Termination::kCancelled;
   } else {
-    result.exit_code = model::ExitCodeOf(outcome);
+    result.exit_code = out_of_memory ? 128 + SIGKILL : model::ExitCodeOf(outcome);
   }
-  if (IsLimit(outcome.fate)) {
+  if (out_of_memory) {
+    result.limit = model::ToString(Fate::kOutOfMemory);
+  } else if (IsLimit(outcome.fate)) {
     result.limit = model::ToString(outcome.fate);
   } else if (outcome.pids_limit_hit) {
     result.limit = model::ToString(Fate::kPidsLimit);
@@ -51,7 +63,7 @@ Result<ExecResult> ToExecResult(const model::Outcome& outcome) {
   return result;
 }
 
-std::string LastLine(const model::Outcome& outcome) {
+std::string LastLine(const model::Outcome& outcome, bool limited) {
   if (outcome.fate == Fate::kPolicyViolation) {
     std::string what = outcome.message;
     for (const model::Violation& violation : outcome.violations) {
@@ -59,7 +71,7 @@ std::string LastLine(const model::Outcome& outcome) {
     }
     return "fabro: policy violation: " + what + "\n";
   }
-  if (outcome.fate == Fate::kOutOfMemory) return "fabro: out of memory\n";
+  if (IsOutOfMemory(outcome, limited)) return "fabro: out of memory\n";
   if (outcome.fate == Fate::kNotExecuted) return "fabro: " + outcome.message + "\n";
   return "";
 }
