@@ -1,7 +1,7 @@
 #include "fabro/jail/supervise/slot.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fabro/jail/supervise/channel.h"
+#include "fabro/jail/supervise/proof.h"
 #include "fabro/linux/file.h"
 #include "fabro/linux/lifeline.h"
 #include "fabro/linux/socket.h"
@@ -144,7 +145,28 @@ Status Slot::BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
   TRY_IN("building the slot's root",
          ExpectWire(socket_.get(), Type::kSlotReady, steady_clock::now() + kStartLimit));
   unmapped_ = built.unmapped;
+  if (plan.spec.launch == model::Launch::kSealed) {
+    std::string sockets = TRY(SocketsOf(zygote_->pid()));
+    sockets_ = std::move(sockets);
+  }
   return {};
+}
+
+Status Slot::ProveClean() {
+  if (init_ || !zygote_) {
+    return Failure(Code::kFailedPrecondition, "a Jail is in the slot", "slot_not_reusable");
+  }
+  const cgroup::Usage usage = TRY(group_.sup().ReadUsage());
+  if (usage.pids_current != 1) {
+    return Failure(Code::kFailedPrecondition, "more than the zygote is in the slot",
+                   "slot_not_reusable");
+  }
+  return sockets_.empty() ? Status() : ProveSealed(zygote_->pid(), sockets_);
+}
+
+bool Slot::Idle() const {
+  const auto events = PollOne(socket_.get(), POLLIN, steady_clock::now());
+  return !init_ && events && *events == 0;
 }
 
 Slot::~Slot() { (void)Destroy(); }

@@ -44,6 +44,11 @@ class Slot {
 
   // Kills the Jail and waits until its pid namespace is gone; bounded: 5 s.
   Status EndJail();
+  // Nothing of the last Jail is left: its init is reaped, only the zygote is in the groups, and a
+  // sealed network is as it was. Else the slot must be destroyed.
+  Status ProveClean();
+  // The zygote waits for an order.
+  bool Idle() const;
   // Ends all and removes the groups. The ids may be given back when this succeeded.
   Status Destroy();
 
@@ -72,6 +77,7 @@ class Slot {
   std::optional<Process> zygote_;
   std::optional<Init> init_;
   std::string policy_;
+  std::string sockets_;  // Of a sealed network namespace, at creation.
   bool unmapped_ = false;
   unsigned jails_ = 0;
 };

@@ -59,14 +59,13 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program
 
 Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources) {
-  if (!plan.spec.fresh) {
+  while (!plan.spec.fresh) {
     const auto found = std::find_if(idle_.begin(), idle_.end(),
                                     [&](const auto& slot) { return slot->policy() == plan.policy; });
-    if (found != idle_.end()) {
-      std::unique_ptr<Slot> slot = std::move(*found);
-      idle_.erase(found);
-      return slot;
-    }
+    if (found == idle_.end()) break;
+    std::unique_ptr<Slot> slot = std::move(*found);
+    idle_.erase(found);
+    if (slot->Idle()) return slot;  // Else its zygote was killed while it waited.
   }
   const std::string id = "s" + std::to_string(next_++);
   IdLease lease = TRY_IN("leasing ids", ids_.Acquire());
@@ -74,8 +73,11 @@ Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
 }
 
 Status SlotPool::GiveBack(std::unique_ptr<Slot> slot, bool fresh) {
-  (void)fresh;
-  return Destroy(std::move(slot));
+  if (fresh || most_idle_ == 0 || !slot->ProveClean()) return Destroy(std::move(slot));
+  // The one that has waited longest makes room.
+  if (idle_.size() >= most_idle_) idle_.erase(idle_.begin());
+  idle_.push_back(std::move(slot));
+  return {};
 }
 
 Status SlotPool::Destroy(std::unique_ptr<Slot> slot) { return slot->Destroy(); }

@@ -1,0 +1,93 @@
+// A jailer that listens: slots that have several Jails one after the other, and what they share.
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <csignal>
+
+#include "fabro/jail/testing/in_jail.h"
+#include "fabro/linux/poll.h"
+#include "fabro/linux/scoped_dir.h"
+#include "fabro/linux/socket.h"
+#include "fabro/linux/spawn.h"
+
+namespace fabro::jail::testing {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class ListenTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto dir = TempDir::Make("jailer");
+    ASSERT_TRUE(dir.ok());
+    dir_.emplace(*std::move(dir));
+    SpawnRequest request;
+    request.argv = {FABER_JAILER, "--listen", dir_->path(), "--slots", "2"};
+    auto jailer = Spawn(request);
+    ASSERT_TRUE(jailer.ok()) << jailer.error().ToString();
+    jailer_.emplace(*std::move(jailer));
+  }
+  void TearDown() override {
+    const pid_t pid = jailer_->pid();
+    ASSERT_TRUE(jailer_->Kill(SIGTERM).ok());
+    EXPECT_EQ(*jailer_->Wait(), (ExitStatus{ExitStatus::Kind::kExited, 0}));
+    EXPECT_EQ(SlotGroupsOf(pid), Words());
+  }
+  Result<Jail> Make(const model::SandboxSpec& spec) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    for (;;) {
+      auto connection = ConnectUnix(dir_->path() + "/jailer.sock", SocketType::kSeqPacket);
+      if (connection) return Jail::Create(Jailer::Adopt(*std::move(connection)), spec);
+      if (std::chrono::steady_clock::now() > limit) return connection.error();
+      TRY(PollOne(jailer_->pidfd(), POLLIN, std::chrono::steady_clock::now() +
+                                                std::chrono::milliseconds(5)));
+    }
+  }
+  std::optional<TempDir> dir_;
+  std::optional<Process> jailer_;
+};
+
+TEST_F(ListenTest, TheNextJailOfAPolicyGetsTheSlotAndSaysWhatItShares) {
+  auto first = Make({});
+  ASSERT_TRUE(first.ok()) << first.error().ToString();
+  EXPECT_EQ(first->info().shared, Words());
+  ASSERT_EQ(RunIn(*first, Shell("echo left > /tmp/f; echo left > /dev/shm/f"))->outcome.exit_code, 0);
+  ASSERT_TRUE(first->Stop().ok());
+  auto second = Make({});
+  ASSERT_TRUE(second.ok()) << second.error().ToString();
+  EXPECT_EQ(second->info().shared, (Words{"user_ns", "ids", "zygote", "cgroup"}));
+  EXPECT_EQ(RunIn(*second, Shell("ls -A /tmp /dev/shm /work; ls /proc | grep -c '^[0-9]'"))->out,
+            "/dev/shm:\n\n/tmp:\n\n/work:\n3\n");
+}
+
+TEST_F(ListenTest, FreshSharesNothingAndOtherPoliciesGetOtherSlots) {
+  ASSERT_TRUE(Make({})->Stop().ok());
+  model::SandboxSpec fresh;
+  fresh.fresh = true;
+  EXPECT_EQ(Make(fresh)->info().shared, Words());
+  model::SandboxSpec high;
+  high.level = model::Level::kHigh;
+  EXPECT_EQ(Make(high)->info().shared, Words());
+}
+
+TEST_F(ListenTest, SealedSlotsShareTheirNetworkUnlessSocketsWereLeftInIt) {
+  model::SandboxSpec spec;
+  spec.network = model::NetworkMode::kNone;
+  ASSERT_TRUE(Make(spec)->Stop().ok());
+  {
+    auto second = Make(spec);
+    ASSERT_TRUE(second.ok()) << second.error().ToString();
+    EXPECT_EQ(second->info().shared, (Words{"user_ns", "ids", "zygote", "cgroup", "net_ns"}));
+    const auto ran = RunIn(*second, Command({"/usr/bin/python3", "-c",
+                                             "import socket, array\na, b = socket.socketpair()\n"
+                                             "socket.send_fds(a, [b'x'], [a.fileno(), b.fileno()])\n"}));
+    ASSERT_EQ(ran->outcome.exit_code, 0) << ran->err;
+  }
+  auto third = Make(spec);
+  ASSERT_TRUE(third.ok());
+  // Collected in time or retired: in both cases there is nothing to see.
+  EXPECT_EQ(RunIn(*third, Shell("wc -l < /proc/self/net/unix"))->out, "1\n");
+}
+
+}  // namespace
+}  // namespace fabro::jail::testing

@@ -1,0 +1,84 @@
+#include "fabro/jail/supervise/proof.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <sstream>
+
+#include "fabro/linux/file.h"
+#include "fabro/linux/unique_fd.h"
+
+namespace fabro::jail::supervise {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kCollectLimit{50};
+
+// Name and number of sockets of each protocol; the memory columns are the machine's.
+std::string ProtocolCounts(const std::string& table) {
+  std::istringstream lines(table);
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    std::string size;
+    std::string sockets;
+    words >> name >> size >> sockets;
+    text += name + "=" + sockets + " ";
+  }
+  return text;
+}
+
+// "sockets: used 0" and the "inuse" numbers; "orphan", "alloc" and "mem" are the machine's.
+std::string InUse(const std::string& sockstat) {
+  std::istringstream words(sockstat);
+  std::string text;
+  for (std::string word; words >> word;) {
+    if (word.ends_with(":")) text += word;
+    if (word != "used" && word != "inuse") continue;
+    std::string number;
+    words >> number;
+    text += number + " ";
+  }
+  return text;
+}
+
+// Opens and closes a unix socket in the namespace, which starts the collection of those in flight.
+Status StartCollection(pid_t process) {
+  const UniqueFd ours = TRY(Open("/proc/self/ns/net", O_RDONLY));
+  const UniqueFd theirs = TRY(Open("/proc/" + std::to_string(process) + "/ns/net", O_RDONLY));
+  if (::setns(theirs.get(), CLONE_NEWNET) != 0) return SysFailure("setns", "sealed network");
+  UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)).reset();
+  if (::setns(ours.get(), CLONE_NEWNET) != 0) return SysFailure("setns", "own network");
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> SocketsOf(pid_t process) {
+  const std::string net = "/proc/" + std::to_string(process) + "/net/";
+  const std::string unix_sockets = TRY(ReadFile(net + "unix"));
+  const std::string sockstat = TRY(ReadFile(net + "sockstat"));
+  const std::string protocols = TRY(ReadFile(net + "protocols"));
+  return unix_sockets + InUse(sockstat) + ProtocolCounts(protocols);
+}
+
+Status ProveSealed(pid_t process, const std::string& at_creation) {
+  const auto limit = steady_clock::now() + kCollectLimit;
+  TRY(StartCollection(process));
+  for (;;) {
+    const std::string now = TRY(SocketsOf(process));
+    if (now == at_creation) return {};
+    if (steady_clock::now() >= limit) break;
+    ::poll(nullptr, 0, 1);
+  }
+  return Failure(Code::kFailedPrecondition, "the network namespace has sockets left",
+                 "slot_not_reusable");
+}
+
+}  // namespace fabro::jail::supervise
