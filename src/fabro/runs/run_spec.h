@@ -1,5 +1,5 @@
-// What a run is, fixed when it is created: the content of `workflow_bundle.json`. A resume uses this
-// and nothing from the user's disk. Spec: run, sections 2.4 and 4.
+// What a run is, fixed when it is created: the content of `workflow_bundle.json`. A resume uses
+// this and nothing from the user's disk. Spec: run, sections 2.4 and 4.
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@
 namespace fabro::runs {
 
 struct PrepareStep {
-  std::string script;                // By `sh -c`; or `command`.
+  std::string script;  // By `sh -c`; or `command`.
   std::vector<std::string> command;
   std::map<std::string, std::string> env;
   Nanos timeout = std::chrono::minutes(5);
@@ -27,17 +27,17 @@ struct PrepareStep {
 };
 
 struct RunSpec {
-  RunId id;                      // Given by Create.
-  std::string created_at;        // RFC 3339; given by Create.
-  std::string workflow;          // Name for people: "hello".
-  std::string workflow_path;     // Absolute, of this machine; for messages.
-  std::string graph_source;      // The workflow file's text.
+  RunId id;                                  // Given by Create.
+  std::string created_at;                    // RFC 3339; given by Create.
+  std::string workflow;                      // Name for people: "hello".
+  std::string workflow_path;                 // Absolute, of this machine; for messages.
+  std::string graph_source;                  // The workflow file's text.
   std::map<std::string, std::string> files;  // "@path" as written → content, read when created.
-  std::string goal;              // Beats the graph's when not empty.
+  std::string goal;                          // Beats the graph's when not empty.
   model::Json inputs = model::Json::MakeObject();
   std::map<std::string, std::string> labels;
 
-  std::string environment;       // Slug: "namespace".
+  std::string environment;  // Slug: "namespace".
   // The resolved environment and the settings as JSON. Opaque here: what opens sandboxes reads the
   // one, people read the other.
   model::Json environment_settings = model::Json::MakeObject();
@@ -48,9 +48,9 @@ struct RunSpec {
   std::vector<PrepareStep> prepare;
   std::vector<std::string> artifacts_include;  // Globs; empty: no collection.
   ByteSize result_limit = 1_GiB;
-  bool events_jsonl = false;     // `[run.artifacts] events`.
+  bool events_jsonl = false;  // `[run.artifacts] events`.
   std::optional<Nanos> wall_budget;
-  bool fail_on_budget = false;   // `on_limit = "fail"`; else the run pauses.
+  bool fail_on_budget = false;         // `on_limit = "fail"`; else the run pauses.
   std::optional<Nanos> stall_timeout;  // Beats the graph's.
   bool auto_resume = true;
   bool dry_run = false;

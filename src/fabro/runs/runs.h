@@ -44,7 +44,7 @@ struct StageSummary {
   std::string stage_id;  // "build@2".
   std::string node_id;
   std::string label;
-  std::string status;    // "running", "retrying", "succeeded", "failed", …
+  std::string status;  // "running", "retrying", "succeeded", "failed", …
   std::string error;
   std::uint32_t attempts = 1;
   std::int64_t duration_ms = 0;
@@ -56,19 +56,19 @@ struct RunSummary {
   std::string workflow;
   std::string environment;
   RunStatus status = RunStatus::kSubmitted;
-  std::string detail;      // "partially_succeeded", or the reason of a failure or pause ("cancelled").
-  std::string error;       // The failure's text.
+  std::string detail;  // "partially_succeeded", or the reason of a failure or pause ("cancelled").
+  std::string error;   // The failure's text.
   std::string created_at;  // RFC 3339.
   std::string updated_at;
   std::int64_t duration_ms = 0;
   std::vector<StageSummary> stages;
-  std::string run_branch;          // "fabro/run/<id>", when it holds the result.
+  std::string run_branch;  // "fabro/run/<id>", when it holds the result.
   std::string final_commit;
-  std::string result;              // Path of result.tar.zst, the preserved sandbox, or empty.
+  std::string result;                  // Path of result.tar.zst, the preserved sandbox, or empty.
   std::vector<std::string> artifacts;  // Below `<dir>/artifacts`.
   std::uint64_t last_seq = 0;
-  bool live = false;               // A worker holds its lock.
-  bool broken = false;             // The store cannot be read; `error` says why, the rest is empty.
+  bool live = false;    // A worker holds its lock.
+  bool broken = false;  // The store cannot be read; `error` says why, the rest is empty.
 };
 
 // --- Finding -------------------------------------------------------------------------------------
@@ -94,9 +94,10 @@ struct WorkerCommand {
   std::vector<std::string> arguments;  // {"__worker"}: the hidden subcommand.
 };
 
-// Starts the worker in a session of its own, stdio to `runtime/server.log`, and returns when it holds
-// the run's lock, or with what it said when it failed before. kFailedPrecondition "run_locked" when
-// somebody works on the run, "run_started" when it was started before (Resume is what continues it).
+// Starts the worker in a session of its own, stdio to `runtime/server.log`, and returns when it
+// holds the run's lock, or with what it said when it failed before. kFailedPrecondition
+// "run_locked" when somebody works on the run, "run_started" when it was started before (Resume is
+// what continues it).
 Status Start(const RunRef& run, const WorkerCommand& worker);
 
 // The same for a run that was started and has no live worker. "run_finished" when it succeeded.
@@ -107,11 +108,12 @@ Status Resume(const RunRef& run, const WorkerCommand& worker,
 // --- Following and control -----------------------------------------------------------------------
 
 enum class FollowEnd {
-  kFinished,   // The last event of a finished run was given.
-  kWorkerGone, // The worker ended (paused, killed) and everything it stored was given.
-  kStopped,    // `cancel_fd`, or `each` returned false.
+  kFinished,    // The last event of a finished run was given.
+  kWorkerGone,  // The worker ended (paused, killed) and everything it stored was given.
+  kStopped,     // `cancel_fd`, or `each` returned false.
 };
-// Gives the events after `after`, then each new one as it is stored, until the run's worker is gone.
+// Gives the events after `after`, then each new one as it is stored, until the run's worker is
+// gone.
 Result<FollowEnd> Follow(const RunRef& run, std::uint64_t after, int cancel_fd,
                          const std::function<bool(const model::Event&)>& each);
 

@@ -13,15 +13,16 @@
 #include "fabro/base/result.h"
 #include "fabro/provider/provider.h"
 #include "fabro/runs/run_spec.h"
+#include "fabro/store/event_store.h"
 #include "fabro/workflow/checkpoint/checkpointer.h"
 
 namespace fabro::runs {
 
 struct SandboxRequest {
   const RunSpec& spec;
-  std::string storage;   // <storage>/sandboxes is the providers'.
+  std::string storage;  // <storage>/sandboxes is the providers'.
   std::string run_dir;
-  bool reattach = false; // A resume: the sandbox may still exist.
+  bool reattach = false;  // A resume: the sandbox may still exist.
 };
 
 // What a run works in. Made by Machinery; Initialize was not called yet.
@@ -38,6 +39,10 @@ struct Machinery {
   // Kills what a dead worker of this run left running; the workspace stays. Gives what it did, one
   // line each. Before every resume.
   std::function<Result<std::vector<std::string>>(const SandboxRequest&)> kill_leftovers;
+  // Stands between the worker and its store; null: nothing does. For tests that stop a worker at an
+  // event of their choice.
+  std::function<std::unique_ptr<store::EventStore>(std::unique_ptr<store::EventStore>)>
+      wrap_events{};
 };
 
 // The whole life of a worker over the run in `run_dir`, started or resumed. Returns the process's

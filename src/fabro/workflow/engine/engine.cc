@@ -278,6 +278,7 @@ std::string Engine::CommitWorkspace() {
 }
 
 Status Engine::WriteCheckpoint() {
+  if (config_.before_checkpoint) TRY(config_.before_checkpoint());
   const std::string sha = CommitWorkspace();
   Json properties;
   properties.Set("status", ToString(state_.status)).SetIfAny("git_commit_sha", sha);

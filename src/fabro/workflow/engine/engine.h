@@ -34,6 +34,9 @@ struct EngineConfig {
   std::optional<Nanos> wall_budget{};
   bool fail_on_budget = false;
   bool workspace_is_users = false;  // Never discarded on a resume.
+  // Between a stage's completion and its checkpoint: what is to be taken from the workspace as the
+  // stage left it. An Error ends the spell.
+  std::function<Status()> before_checkpoint{};
 };
 
 // Where the output of stages goes. Append is called from provider threads.

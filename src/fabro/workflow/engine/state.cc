@@ -115,6 +115,9 @@ void Routed(const Event& event, RunState& state) {
 
 void Resumed(const Event& event, RunState& state) {
   ++state.resumes;
+  if (const Json* budget = event.properties.Find("budget")) {
+    state.wall_budget_ms = budget->IntAt("wall_ms", state.wall_budget_ms);
+  }
   ++state.fruitless_resumes;
   state.cancel_requested = false;
   // A person who continues a run that had failed wants the stage that failed it to be tried again.

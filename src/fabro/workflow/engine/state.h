@@ -56,6 +56,7 @@ struct RunState {
   bool cancel_requested = false;
   std::uint64_t resumes = 0;            // Ever.
   std::uint64_t fruitless_resumes = 0;  // In a row, without a new stage.completed.
+  std::int64_t wall_budget_ms = 0;      // Raised by a resume; 0: as the run was made.
   std::int64_t active_ms = 0;           // Time in status running, of earlier spells.
   std::int64_t spell_began_ms = 0;      // Unix time; 0: not running.
   std::int64_t last_event_ms = 0;
