@@ -217,6 +217,13 @@ TEST(KeepBackgroundTest, WhatALeaderLeavesBehindLivesOnUntilStop) {
   EXPECT_TRUE(jail->Stop().ok());
 }
 
+TEST(SandboxLimitTest, MemoryOfTheWholeSandboxIsTheGuestsOwnLimit) {
+  model::SandboxSpec sandbox;
+  sandbox.limits.memory = 64_MiB;
+  const Ran ran = RunOnce(sandbox, Command({"/usr/bin/python3", "-c", "x = bytearray(200 << 20)"}));
+  EXPECT_EQ(ran.outcome.fate, Fate::kOutOfMemory) << Words(ran.outcome);
+}
+
 TEST(StopTest, ACommandInFlightIsCancelled) {
   auto jail = MakeJail({});
   ASSERT_TRUE(jail.ok()) << jail.error().ToString();

@@ -55,6 +55,19 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
       program_(std::move(parts.program)),
       channel_(std::move(parts.channel)) {
   leaf_.emplace(std::move(leaf));
+  const auto usage = group_.ReadUsage();
+  if (usage) sandbox_ooms_ = usage->oom_events;
+}
+
+// The limit that the caller set for all commands together is the guest's own too, not an operator's.
+bool Exec::SandboxWasFull() const {
+  // v1 does not count them: there a group whose limit was met had its peak at it (usage.cc).
+  constexpr std::uint64_t kLargestAllocation = 32 * 1024;
+  const auto usage = group_.ReadUsage();
+  if (!usage) return false;
+  if (usage->oom_events > sandbox_ooms_) return true;
+  return usage->memory_limit && usage->memory_peak &&
+         *usage->memory_peak + kLargestAllocation >= *usage->memory_limit;
 }
 
 Exec::~Exec() {
@@ -301,6 +314,9 @@ void Exec::Finish() {
   if (usage) {
     FillUsage(*usage, outcome_);
     facts_.oom = usage->oom;
+    if (facts_.oom == cgroup::OomSource::kAncestor && SandboxWasFull()) {
+      facts_.oom = cgroup::OomSource::kOwn;
+    }
     facts_.pids_limit_hits = usage->pids_limit_hits;
   }
   Classify(facts_, outcome_);

@@ -69,6 +69,7 @@ class Exec {
   void Kill();
   void Finish();
   void SendAccepted(int terminal);
+  bool SandboxWasFull() const;
 
   Loop& loop_;
   cgroup::SlotGroup& group_;
@@ -83,6 +84,7 @@ class Exec {
   UniqueFd status_;
   UniqueFd listener_;
   std::optional<cgroup::Leaf> leaf_;
+  std::uint64_t sandbox_ooms_ = 0;  // By the sandbox's own limit, before this command (v2 counts).
   Loop::Id channel_watch_ = 0;
   Loop::Id status_watch_ = 0;
   Loop::Id listener_watch_ = 0;

@@ -49,6 +49,9 @@ class SlotGroup {
   // Limits of the whole slot, `sup` included.
   Status Apply(const Limits& limits) { return ApplyLimits(group_, limits); }
 
+  // Of the slot as a whole, since it was made.
+  Result<Counters> ReadUsage() const { return ReadCounters(group_); }
+
   // An empty leaf without usage: an idle one (its limits may be those of its last use), or a new
   // one.
   Result<Leaf> TakeLeaf();
