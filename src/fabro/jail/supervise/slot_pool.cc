@@ -26,12 +26,14 @@ const char* ModeName(cgroup::Mode mode) {
   return "?";
 }
 
-Result<IdPool> OpenIds() {
+// Looking for ids that are free again reads all of /proc. Who lives for one Jail leaves that to
+// Acquire(), which does it when enough has gathered.
+Result<IdPool> OpenIds(bool reclaim) {
   const std::string file = TRY(DefaultLeaseFile());
   const IdFacts facts = TRY(ReadIdFacts());
   const IdRange block = TRY(ChooseBlock(facts));
   IdPool ids = TRY(IdPool::Open(file, block));
-  TRY(ids.Reclaim());
+  if (reclaim) TRY(ids.Reclaim());
   return ids;
 }
 
@@ -50,7 +52,7 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program
   const cgroup::Hierarchy hierarchy = TRY(cgroup::Detect());
   cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid()));
   TRY(cgroup::ClearDeadSlots(jobs));
-  IdPool ids = TRY_IN("leasing ids", OpenIds());
+  IdPool ids = TRY_IN("leasing ids", OpenIds(most_idle > 0));
   const std::string bytes = TRY_IN("reading faber-init", ReadFile(init_program));
   UniqueFd program = TRY(SealedFile("faber-init", bytes));
   return std::unique_ptr<SlotPool>(
