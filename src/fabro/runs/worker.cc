@@ -22,7 +22,7 @@ namespace fabro::runs {
 namespace {
 
 // Where the SIGTERM handler writes; an eventfd. Signal handlers have nothing but globals.
-volatile int g_signal_fd = -1;
+volatile std::sig_atomic_t g_signal_fd = -1;
 
 void OnSigterm(int) {
   const int saved = errno;
@@ -75,7 +75,9 @@ Status Work(const std::string& run_dir, const Machinery& machinery, ReadyPipe& r
   const store::RunLock lock = TRY(store::RunLock::Acquire(run_dir));
   auto run = TRY(WorkerRun::Open(run_dir, machinery, signals.get()));
   ready.Ready();
-  return run->Run();
+  Status done = run->Run();
+  g_signal_fd = -1;  // Its number may be somebody else's from here on.
+  return done;
 }
 
 }  // namespace

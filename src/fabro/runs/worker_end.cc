@@ -76,7 +76,9 @@ Status WorkerRun::SaveResult() {
     if (!ref.ok()) {
       TRY(log_.Notice("warn", "publish_failed", ref.error().ToString()));
     } else if (!ref->empty()) {
-      result.Set("branch", *ref);
+      constexpr std::string_view kHeads = "refs/heads/";
+      const bool is_branch = ref->starts_with(kHeads);
+      result.Set("branch", is_branch ? ref->substr(kHeads.size()) : *ref);
     }
   }
   if (result.IsNull() && !workplace_->workspace_is_users) {

@@ -147,7 +147,7 @@ Status WorkerRun::LookIntoInbox() {
       control_->Cancel(workflow::CancelReason::kUser);
     } else if (item.kind == "budget") {
       new_wall_ms_ = item.body.IntAt("wall_ms");
-      cancel_items_.push_back(item.id);
+      budget_items_.push_back(item.id);
     }
   }
   return {};
@@ -197,11 +197,15 @@ Status WorkerRun::Announce() {
     interrupted.Push(state_.node + "@" + std::to_string(state_.node_visits[state_.node]));
   }
   properties.Set("interrupted", std::move(interrupted));
+  std::vector<std::string> budgets;
   {
     const std::lock_guard lock(inbox_mutex_);
+    budgets = budget_items_;
     if (new_wall_ms_) properties.Set("budget", Json::MakeObject().Set("wall_ms", *new_wall_ms_));
   }
-  return log_.Emit("run.resumed", std::move(properties));
+  TRY(log_.Emit("run.resumed", std::move(properties)));
+  for (const std::string& item : budgets) TRY(inbox_.Done(item));
+  return {};
 }
 
 Result<std::optional<RunEnd>> WorkerRun::PrepareWorkflow() {

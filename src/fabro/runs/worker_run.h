@@ -81,7 +81,8 @@ class WorkerRun {
   std::vector<model::Event> completed_;  // Stages whose artifacts are to be collected.
 
   std::mutex inbox_mutex_;
-  std::vector<std::string> cancel_items_;  // Guarded by inbox_mutex_, as are the two below.
+  std::vector<std::string> cancel_items_;  // Guarded by inbox_mutex_, as are the three below.
+  std::vector<std::string> budget_items_;
   std::string cancelled_by_;
   std::optional<std::int64_t> new_wall_ms_;
   std::atomic<int> signals_ = 0;
