@@ -14,6 +14,7 @@
 namespace fabro::provider {
 
 inline constexpr char kWorkspace[] = "/workspace";
+inline constexpr char kHome[] = "/home/agent";
 
 // What is in the way of binding a host directory, or nothing: "/", a home directory, one that holds
 // the storage directory, one that belongs to somebody else.

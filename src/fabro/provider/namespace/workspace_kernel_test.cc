@@ -1,96 +1,15 @@
-// What a fabro run adds to the engine: workspaces, checkpoints out of a guest's hands, and the way
-// back after a crash. Commands and files are the conformance table's.
-#include "fabro/provider/namespace/namespace.h"
-
+// Workspaces, and checkpoints out of a guest's hands.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
-
-#include "fabro/git/git.h"
-#include "fabro/linux/file.h"
-#include "fabro/linux/scoped_dir.h"
-#include "fabro/provider/checkpoint/git_checkpointer.h"
-#include "fabro/provider/common/exec_buffered.h"
-#include "fabro/provider/namespace/marker.h"
+#include "fabro/provider/namespace/namespace_test.h"
 
 namespace fabro::provider {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr char kRun[] = "01J8ZQ4D7M3V5K9A2B6C8E0F1G";
-
-class NamespaceTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(MakeDirs(storage_).ok());
-    ASSERT_TRUE(MakeDirs(repo_).ok());
-  }
-  void TearDown() override {
-    sandbox_.reset();
-    EXPECT_TRUE(DestroyNamespaceSandbox(storage_, kRun).ok());
-  }
-  void MakeRepository() {
-    Do({"init", "-q", "."});
-    Do({"config", "user.name", "user"});
-    Do({"config", "user.email", "user@example.org"});
-    Do({"remote", "add", "origin", "https://user:secret@example.org/o/r.git"});
-    Write("a.txt", "committed\n");
-    Do({"add", "-A"});
-    Do({"commit", "-q", "-m", "first"});
-  }
-  std::string Do(const std::vector<std::string>& args) {
-    const auto out = git::Git(repo_, args);
-    EXPECT_TRUE(out.ok()) << out.error().ToString();
-    return out.ok() ? *out : "";
-  }
-  void Write(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(WriteFile(repo_ + "/" + name, text).ok());
-  }
-  NamespaceConfig Config() {
-    NamespaceConfig config;
-    config.context.run_id = kRun;
-    config.context.storage = storage_;
-    config.context.host_directory = repo_;
-    config.context.jailer = FABER_JAILER;
-    return config;
-  }
-  // A new object, as a new process would have; the old one is dropped without Cleanup.
-  Status Start(NamespaceConfig config) {
-    sandbox_.reset();
-    sandbox_ = MakeNamespaceSandbox(std::move(config));
-    return sandbox_->Initialize();
-  }
-  void MustStart(NamespaceConfig config) {
-    const Status started = Start(std::move(config));
-    ASSERT_TRUE(started.ok()) << started.error().ToString();
-  }
-  BufferedResult Shell(const std::string& command) {
-    ExecRequest request;
-    request.command = command;
-    auto done = ExecBuffered(*sandbox_, request, std::size_t{1} << 20);
-    EXPECT_TRUE(done.ok()) << done.error().ToString();
-    return done.ok() ? *std::move(done) : BufferedResult();
-  }
-  std::unique_ptr<workflow::Checkpointer> Checkpoints() {
-    CheckpointConfig config;
-    config.run_id = kRun;
-    BundleTarget target;
-    target.source = git::Discover(repo_).value();
-    target.run_dir = dir_.path() + "/run";
-    return MakeSandboxCheckpointer(*sandbox_, std::move(target), config);
-  }
-  std::string Marks() { return ReadFile(SandboxDir(storage_, kRun) + "/sandbox.json").value(); }
-
-  TempDir dir_ = TempDir::Make("namespace").value();
-  std::string storage_ = dir_.path() + "/storage";
-  std::string repo_ = dir_.path() + "/repo";
-  std::unique_ptr<Sandbox> sandbox_;
-};
 
 TEST_F(NamespaceTest, TheWorkspaceIsACloneOfHeadWithoutTheUsersChangesHooksAndCredentials) {
   MakeRepository();
@@ -223,125 +142,6 @@ TEST_F(NamespaceTest, ABranchWithForbiddenObjectsIsNotTaken) {
   ASSERT_TRUE(commit.ok()) << commit.error().ToString();
   const std::string tree = Do({"ls-tree", "-r", "--name-only", commit->sha});
   EXPECT_THAT(tree, Not(HasSubstr(".GIT")));
-}
-
-TEST_F(NamespaceTest, AStoppedSandboxIsTakenUpWithItsFilesAndWithoutItsProcesses) {
-  MustStart(Config());
-  Shell("echo kept > file; mkdir ~/dir; echo $$; sleep 1000 >/dev/null 2>&1 & true");
-  ASSERT_TRUE(sandbox_->Stop().ok());
-  EXPECT_THAT(Marks(), HasSubstr("\"state\":\"stopped\""));
-
-  MustStart(Config());
-
-  EXPECT_EQ(Shell("cat file; ls ~; pgrep sleep").out, "kept\ndir\n");
-}
-
-TEST_F(NamespaceTest, AfterACrashTheTreeIsTakenUpAgain) {
-  MakeRepository();
-  MustStart(Config());
-  Shell("echo kept > file");
-  const Marker marker = LoadMarker(SandboxDir(storage_, kRun)).value();
-  ASSERT_TRUE(InitIsAlive(marker).value());
-  ASSERT_EQ(::kill(marker.init.pid, SIGKILL), 0);
-  ExecRequest request;
-  request.command = "true";
-  EXPECT_FALSE(sandbox_->Exec(request).ok()) << "a dead sandbox never succeeds";
-
-  MustStart(Config());
-
-  EXPECT_EQ(Shell("cat file a.txt").out, "kept\ncommitted\n");
-}
-
-TEST_F(NamespaceTest, ASandboxInUseIsNotTakenOver) {
-  MustStart(Config());
-  const auto other = MakeNamespaceSandbox(Config());
-
-  const Status second = other->Initialize();
-
-  ASSERT_FALSE(second.ok());
-  EXPECT_EQ(second.error().reason, "sandbox_in_use");
-  EXPECT_EQ(Shell("echo alive").out, "alive\n");
-}
-
-TEST_F(NamespaceTest, LeftoversAreKilledAndTheTreeStays) {
-  MustStart(Config());
-  Shell("echo kept > file");
-  const Marker marker = LoadMarker(SandboxDir(storage_, kRun)).value();
-
-  EXPECT_TRUE(KillNamespaceLeftovers(storage_, kRun).value());
-
-  EXPECT_FALSE(InitIsAlive(marker).value());
-  EXPECT_FALSE(KillNamespaceLeftovers(storage_, kRun).value());
-  MustStart(Config());
-  EXPECT_EQ(Shell("cat file").out, "kept\n");
-}
-
-TEST_F(NamespaceTest, TheJanitorTouchesOnlyWhatCarriesOurMark) {
-  MustStart(Config());
-  const std::string foreign = storage_ + "/sandboxes/ns-foreign";
-  ASSERT_TRUE(MakeDirs(foreign).ok());
-  ASSERT_TRUE(WriteFile(foreign + "/precious", "x").ok());
-
-  const auto reports = SweepNamespaceSandboxes(storage_, [](const std::string&) {
-                         return SandboxFate::kUnknownRun;
-                       }).value();
-
-  ASSERT_EQ(reports.size(), 1U);
-  EXPECT_EQ(reports[0].run_id, kRun);
-  EXPECT_THAT(reports[0].action, HasSubstr("younger"));
-  EXPECT_TRUE(ReadFile(foreign + "/precious").ok());
-  const auto removed = SweepNamespaceSandboxes(storage_, [](const std::string&) {
-                         return SandboxFate::kRemove;
-                       }).value();
-  EXPECT_EQ(removed[0].action, "removed");
-  EXPECT_NE(::access(SandboxDir(storage_, kRun).c_str(), F_OK), 0);
-}
-
-TEST_F(NamespaceTest, ADirectoryThatIsNotOursIsRefused) {
-  const std::string directory = SandboxDir(storage_, kRun);
-  ASSERT_TRUE(MakeDirs(directory).ok());
-  ASSERT_TRUE(WriteFile(directory + "/precious", "x").ok());
-
-  EXPECT_EQ(Start(Config()).error().reason, "sandbox_not_ours");
-  EXPECT_EQ(DestroyNamespaceSandbox(storage_, kRun).error().reason, "sandbox_not_ours");
-
-  ASSERT_TRUE(RemoveTree(directory).ok());
-}
-
-TEST_F(NamespaceTest, AFailedInitializeLeavesNothing) {
-  NamespaceConfig config = Config();
-  config.root.kind = model::RootSource::Kind::kDir;
-  config.root.dir = HostPath("/nonexistent/root");
-
-  const Status started = Start(config);
-
-  ASSERT_FALSE(started.ok());
-  EXPECT_NE(::access(SandboxDir(storage_, kRun).c_str(), F_OK), 0);
-}
-
-TEST_F(NamespaceTest, OutOfMemoryIs137AndTheSandboxLives) {
-  NamespaceConfig config = Config();
-  config.limits.memory = 128_MiB;
-  MustStart(config);
-
-  const BufferedResult done = Shell("head -c 1G /dev/zero | tail -c 900M | wc -c");
-  const BufferedResult after = Shell("echo alive");
-
-  EXPECT_EQ(done.result.limit, "out_of_memory");
-  EXPECT_EQ(done.result.exit_code, 137);
-  EXPECT_THAT(done.err, HasSubstr("fabro: out of memory\n"));
-  EXPECT_EQ(after.out, "alive\n");
-}
-
-TEST_F(NamespaceTest, AViolationIs159AndTheLastLineNamesTheCall) {
-  MustStart(Config());
-
-  // init_module(2), which no program in a sandbox has a reason to call.
-  const BufferedResult done = Shell("perl -e 'syscall(175, 0, 0, 0)'; echo after");
-
-  EXPECT_EQ(done.result.exit_code, 159);
-  EXPECT_EQ(done.result.limit, "policy_violation");
-  EXPECT_THAT(done.err, HasSubstr("fabro: policy violation: init_module"));
 }
 
 TEST_F(NamespaceTest, BindModeWorksInTheDirectoryItselfButNotInItsGitDirectory) {
