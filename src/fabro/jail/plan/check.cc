@@ -199,4 +199,13 @@ Status CheckExec(const model::ExecSpec& spec) {
   return CheckGuestPath(spec.cwd.value(), "cwd", "--cwd");
 }
 
+bool Narrows(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t inner,
+             std::size_t outer) {
+  const std::string& target = spec.binds[inner].target.value();
+  const std::string& taken = spec.binds[outer].target.value();
+  return !spec.binds[inner].writable && IsWithin(target, taken) && target != taken &&
+         facts.binds[inner].kind == SourceFacts::Kind::kDirectory &&
+         facts.binds[inner].path == facts.binds[outer].path + target.substr(taken.size());
+}
+
 }  // namespace fabro::jail::plan

@@ -9,6 +9,8 @@
 
 namespace fabro::jail::plan {
 
+struct HostFacts;
+
 // kInvalidArgument, spec_invalid: "memory (--memory) is 12: at least 4194304".
 Error Invalid(std::string_view field, std::string_view flag, std::string_view what,
               std::string fix = {});
@@ -21,5 +23,10 @@ Status CheckGuestPath(std::string_view path, std::string_view field, std::string
 
 // `path` is `top` or below it.
 bool IsWithin(std::string_view path, std::string_view top);
+
+// A directory of a bound tree made read-only once more, at its own place: `.git` of a project. Its
+// mount point is there already, so nothing is made in the tree.
+bool Narrows(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t inner,
+             std::size_t outer);
 
 }  // namespace fabro::jail::plan

@@ -151,17 +151,6 @@ Status CheckBindSource(const model::Bind& bind, const SourceFacts& source, std::
   return {};
 }
 
-// A directory of a bound tree made read-only once more, at its own place: `.git` of a project. Its
-// mount point is there already, so nothing is made in the tree.
-bool Narrows(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t inner,
-             std::size_t outer) {
-  const std::string& target = spec.binds[inner].target.value();
-  const std::string& taken = spec.binds[outer].target.value();
-  return !spec.binds[inner].writable && IsWithin(target, taken) && target != taken &&
-         facts.binds[inner].kind == SourceFacts::Kind::kDirectory &&
-         facts.binds[inner].path == facts.binds[outer].path + target.substr(taken.size());
-}
-
 Status CheckBindTarget(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t index) {
   const model::Bind& bind = spec.binds[index];
   const std::string& target = bind.target.value();
