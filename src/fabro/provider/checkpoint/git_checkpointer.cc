@@ -64,10 +64,11 @@ class GitCheckpointer final : public workflow::Checkpointer {
   std::unique_ptr<GitRunner> git_;
   CheckpointConfig config_;
   Taker taker_;
-  std::string head_;    // At the start of the run; empty: unborn.
-  std::string branch_;  // That HEAD stood on.
-  std::string tip_;     // Of the run's branch; empty: it does not exist yet.
-  std::string taken_;   // What the taker has brought home.
+  std::string head_;      // At the start of the run; empty: unborn.
+  std::string branch_;    // That HEAD stood on.
+  std::string tip_;       // Of the run's branch; empty: it does not exist yet.
+  bool complete_ = true;  // The last Commit held every file.
+  std::string taken_;     // What the taker has brought home.
 };
 
 Result<std::string> GitCheckpointer::Plumb(const std::vector<std::string>& args) {
@@ -228,12 +229,14 @@ Result<CheckpointBase> GitCheckpointer::Continue(const std::string& last_sha) {
 
 Result<CheckpointCommit> GitCheckpointer::Commit(const CheckpointRequest& request) {
   CheckpointCommit commit;
+  complete_ = false;
   TRY(AddAll(commit.notes));
   std::string trailers =
       "Fabro-Run: " + config_.run_id + "\nFabro-Completed: " + std::to_string(request.completed);
   if (request.late) trailers += "\nFabro-Late: true";
   TRY(Record(Subject(request.node_id + " (" + request.status + ")"), trailers));
   commit.sha = tip_;
+  complete_ = commit.notes.empty();
   const Status taken = Take();
   if (!taken.ok()) commit.notes.push_back("checkpoint_not_taken: " + taken.error().ToString());
   return commit;
@@ -257,7 +260,8 @@ Status GitCheckpointer::Restore(const std::string& sha) {
 }
 
 Result<std::string> GitCheckpointer::Publish() {
-  if (tip_.empty() || tip_ == head_) return std::string();
+  // A branch that is not the whole result is none: the workspace itself must be saved then.
+  if (tip_.empty() || tip_ == head_ || !complete_ || !config_.branch_outlives) return std::string();
   TRY(Take());
   return "fabro/run/" + config_.run_id;
 }

@@ -25,6 +25,7 @@ struct CheckpointConfig {
   std::string index_file;                  // Absolute; empty: `fabro/index` in the git directory.
   std::string seed_index;                  // Copied to begin with, instead of reading HEAD's tree.
   bool can_restore = false;                // The work tree is the run's own.
+  bool branch_outlives = true;             // False: the repository goes with the sandbox.
 };
 
 // Takes the branch, now at `tip`, to where people look; known: what is there already ("": nothing).

@@ -101,6 +101,7 @@ std::unique_ptr<workflow::Checkpointer> MakeSandboxCheckpointer(Sandbox& sandbox
                                                                 BundleTarget target,
                                                                 CheckpointConfig config) {
   config.can_restore = true;
+  config.branch_outlives = target.source.has_value();
   Taker taker;
   if (target.source) taker = BundleTaker(sandbox, std::move(target), config.run_id);
   return MakeGitCheckpointer(GitInSandbox(sandbox), std::move(config), std::move(taker));

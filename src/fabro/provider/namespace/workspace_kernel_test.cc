@@ -34,6 +34,20 @@ TEST_F(NamespaceTest, OutsideARepositoryTheWorkspaceIsAnEmptyOne) {
   EXPECT_EQ(Shell("ls -A; git log --format=%s").out, ".git\nEmpty workspace\n");
 }
 
+TEST_F(NamespaceTest, WithoutARepositoryOfTheUserNoBranchHoldsTheResult) {
+  MustStart(Config());
+  const auto checkpoints = Checkpoints();
+  ASSERT_TRUE(checkpoints->Begin().ok());
+  Shell("echo by the run > run.txt");
+  workflow::CheckpointRequest request;
+  request.node_id = "build";
+
+  const auto commit = checkpoints->Commit(request);
+
+  ASSERT_TRUE(commit.ok()) << commit.error().ToString();
+  EXPECT_EQ(checkpoints->Publish().value(), "") << "the branch goes with the sandbox";
+}
+
 TEST_F(NamespaceTest, AShallowRepositoryCanBeCloned) {
   MakeRepository();
   Write("a.txt", "second\n");
