@@ -21,8 +21,10 @@ TEST_F(FabroTest, AKilledWorkerIsResumedAsIfNothingHadHappened) {
   const pid_t worker = WorkerOf(id);
   ASSERT_GT(worker, 0);
   ASSERT_EQ(::kill(worker, SIGKILL), 0);
+  // What the dead worker left running is ended by the resume, so `go` comes after it.
+  EXPECT_EQ(Fabro({"resume", "-d", id}).code, 0);
   ASSERT_EQ(Shell("touch go").code, 0);
-  const Output resumed = Fabro({"resume", id});
+  const Output resumed = Fabro({"attach", id});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_TRUE(Has(resumed.err, "interrupted")) << resumed.err;
   EXPECT_TRUE(Has(Shell("cat log.txt").out, "one\ntwo\nthree\n")) << Shell("cat log.txt").out;
