@@ -4,26 +4,31 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <sstream>
 
 #include "fabro/linux/file.h"
+#include "fabro/linux/poll.h"
 
 namespace fabro::security {
 namespace {
 
+constexpr auto kPatience = std::chrono::seconds(30);
 constexpr const char* kKinds[] = {"pid", "mnt", "net", "ipc", "uts", "user", "cgroup", "time"};
 
 std::string Slurp(const std::string& path) { return ReadFile(path, 4_MiB).value_or(""); }
@@ -232,6 +237,7 @@ void Sandbox::End() {
   const Status stopped = jail_->Stop();
   EXPECT_TRUE(stopped.ok()) << stopped.error().ToString();
   jail_.reset();
+  AwaitJailer();
   ExpectNothingLeft(traces_, "after Stop");
   const HostState after = HostState::Now();
   EXPECT_EQ(before_.mounts, after.mounts) << "H3";
@@ -240,7 +246,14 @@ void Sandbox::End() {
   EXPECT_EQ(before_.descriptors, after.descriptors) << "H8";
 }
 
-void Sandbox::Abandon() { jail_.reset(); }
+// With its lease released nobody has waited for it yet.
+void Sandbox::AwaitJailer() const {
+  const UniqueFd jailer(static_cast<int>(::syscall(SYS_pidfd_open, jailer_, 0)));
+  if (!jailer) return;
+  const auto ended = PollOne(jailer.get(), POLLIN, std::chrono::steady_clock::now() + kPatience);
+  EXPECT_TRUE(ended.ok() && *ended != 0) << "the jailer stays";
+  ::waitpid(jailer_, nullptr, WNOHANG);
+}
 
 std::string RunOutside(const std::vector<std::string>& args) {
   constexpr unsigned kNobody = 65534;

@@ -70,10 +70,9 @@ class Sandbox {
 
   // Stops the Jail and does the host checks; also done on destruction.
   void End();
-  // The jailer was killed by the test: nothing can be stopped any more, only looked at.
-  void Abandon();
 
  private:
+  void AwaitJailer() const;
   HostState before_;
   std::optional<jail::Jail> jail_;
   HostTraces traces_;
