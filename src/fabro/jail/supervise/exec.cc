@@ -272,11 +272,13 @@ void Exec::Kill() {
   kill_timer_ = loop_.At(now + kKillAgain, [this] { Kill(); });
 }
 
-std::optional<cgroup::Leaf> Exec::TakeLeaf() {
-  std::optional<cgroup::Leaf> leaf;
-  if (leaf_) leaf.emplace(std::move(*leaf_));
+std::unique_ptr<Background> Exec::TakeBackground() {
+  if (!leaf_) return nullptr;
+  loop_.Remove(listener_watch_);
+  auto background =
+      std::make_unique<Background>(loop_, *std::move(leaf_), std::move(listener_), filter_);
   leaf_.reset();
-  return leaf;
+  return background;
 }
 
 void Exec::EndWithJail(std::optional<std::string> why) {
@@ -308,7 +310,8 @@ void Exec::Finish() {
   // What was told to end ends whole: a leader that obeyed does not save its children.
   const bool told = facts_.cancelled || facts_.wall_time_limit || facts_.cpu_time_limit ||
                     facts_.output_limit || facts_.killed_for_violation;
-  const bool keep = plan_.spec.keep_background && facts_.leader_ended && !facts_.failed && !told;
+  const bool keep = plan_.spec.keep_background && facts_.leader_ended && !facts_.failed && !told &&
+                    leaf_->Populated().value_or(true);
   if (!keep) outcome_.cleanup_succeeded = leaf_->Kill().ok();
   const auto usage = leaf_->ReadUsage();
   if (usage) {

@@ -12,6 +12,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/background.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/classify.h"
 #include "fabro/jail/supervise/loop.h"
@@ -48,8 +49,8 @@ class Exec {
   void OnForked(UniqueFd terminal);
   void OnEnded(const wire::ExecEnded& ended);
 
-  // The leaf of a command that left processes behind which may live on; in `on_end` alone.
-  std::optional<cgroup::Leaf> TakeLeaf();
+  // What a command left behind that may live on, if it did; in `on_end` alone.
+  std::unique_ptr<Background> TakeBackground();
 
   // The Jail is going: `why` set means that nothing can be said about the command any more.
   void EndWithJail(std::optional<std::string> why);

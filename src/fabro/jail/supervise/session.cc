@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -200,9 +201,20 @@ Status Session::StartExec(const protocol::Frame& frame, std::vector<UniqueFd>& f
 void Session::OnExecEnd(std::uint32_t id) {
   const auto found = execs_.find(id);
   if (found == execs_.end()) return;
-  std::optional<cgroup::Leaf> leaf = found->second->TakeLeaf();
-  if (leaf) background_.push_back(*std::move(leaf));
+  std::unique_ptr<Background> background = found->second->TakeBackground();
   execs_.erase(found);
+  if (!background) return;
+  background->OnEnd([this, self = background.get()] { OnBackgroundEnd(self); });
+  background_.push_back(std::move(background));
+}
+
+void Session::OnBackgroundEnd(const Background* ended) {
+  const auto found = std::find_if(background_.begin(), background_.end(),
+                                  [&](const auto& each) { return each.get() == ended; });
+  if (found == background_.end()) return;
+  const std::unique_ptr<Background> gone = std::move(*found);
+  background_.erase(found);
+  if (slot_) (void)slot_->group().GiveBack(gone->TakeLeaf());
 }
 
 void Session::OnInit() {

@@ -42,6 +42,7 @@ class Session {
   void Broken(const std::string& why);
   void EndExecs(const std::optional<std::string>& why);
   void OnExecEnd(std::uint32_t id);
+  void OnBackgroundEnd(const Background* ended);
   Status EndJail();
   void Leave();
   void Reply(protocol::Type type, std::uint32_t request, std::string_view body = {});
@@ -59,7 +60,7 @@ class Session {
   plan::HostFacts facts_;
   std::vector<std::string> shared_;
   std::map<std::uint32_t, std::unique_ptr<Exec>> execs_;
-  std::vector<cgroup::Leaf> background_;  // Of commands whose processes may live on.
+  std::vector<std::unique_ptr<Background>> background_;  // Of commands that have ended.
   std::uint32_t last_exec_ = 0;
   std::optional<std::string> broken_;     // Why the Jail can do nothing any more.
 };

@@ -1,0 +1,38 @@
+// What a command left running when it may (keep_background): its group and its filter's listener,
+// which must be answered for as long as somebody is below the filter. Unanswered, a forbidden call
+// would only fail, and its process live on.
+#pragma once
+
+#include <functional>
+
+#include "fabro/jail/supervise/loop.h"
+#include "fabro/linux/cgroup/leaf.h"
+#include "fabro/linux/seccomp/seccomp.h"
+#include "fabro/linux/unique_fd.h"
+
+namespace fabro::jail::supervise {
+
+class Background {
+ public:
+  // `on_end`: nobody is below the filter any more; may destroy *this. The loop outlives it.
+  Background(Loop& loop, cgroup::Leaf leaf, UniqueFd listener, seccomp::FilterOptions filter);
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  void OnEnd(std::function<void()> on_end) { on_end_ = std::move(on_end); }
+  // For giving the group back; *this is of no use afterwards.
+  cgroup::Leaf TakeLeaf() { return std::move(leaf_); }
+
+ private:
+  void OnListener(short events);
+
+  Loop& loop_;
+  cgroup::Leaf leaf_;
+  UniqueFd listener_;
+  seccomp::FilterOptions filter_;
+  std::function<void()> on_end_;
+  Loop::Id watch_ = 0;
+};
+
+}  // namespace fabro::jail::supervise
