@@ -92,6 +92,7 @@ TEST(EngineTest, AGuestCannotStopTheStartOfAnotherCommandForEver) {
     ASSERT_TRUE(Readable(command.exec.fd())) << "run " << i << " never ends";
     const auto outcome = command.exec.Wait();
     ASSERT_TRUE(outcome.ok()) << outcome.error().ToString();
+    if (outcome->fate == Fate::kInfrastructureFailure) break;  // That one was held up.
   }
 }
 
