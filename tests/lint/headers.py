@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 from common import finish, lines_of, root_of, sources
 
@@ -27,8 +26,7 @@ def compile_alone(root, header, scratch):
 def check(root):
     headers = [p for p in sources(root) if p.endswith(".h")]
     findings = [f"{h}:1: no #pragma once" for h in headers if "#pragma once" not in lines_of(root, h)]
-    # One folder for all trees, so that ccache finds the unit again.
-    scratch = os.path.join(tempfile.gettempdir(), f"fabro-headers-{os.getuid()}")
+    scratch = os.path.join(root, "build/headers")  # In the tree: ccache finds the unit again.
     os.makedirs(scratch, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         findings += [f for f in pool.map(lambda h: compile_alone(root, h, scratch), headers) if f]

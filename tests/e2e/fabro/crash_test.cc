@@ -21,8 +21,10 @@ TEST_F(FabroTest, AKilledWorkerIsResumedAsIfNothingHadHappened) {
   const pid_t worker = WorkerOf(id);
   ASSERT_GT(worker, 0);
   ASSERT_EQ(::kill(worker, SIGKILL), 0);
-  // What the dead worker left running is ended by the resume, so `go` comes after it.
+  // What the dead worker left running is ended by the resume, so `go` comes when the stage runs anew.
+  ASSERT_EQ(Shell("rm two.runs").code, 0);
   EXPECT_EQ(Fabro({"resume", "-d", id}).code, 0);
+  AwaitFile(work() + "/two.runs");
   ASSERT_EQ(Shell("touch go").code, 0);
   const Output resumed = Fabro({"attach", id});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
@@ -75,8 +77,11 @@ TEST_F(FabroTest, OnlyOneOfTwoResumesWorksOnARun) {
   const std::string id = Detached({"flow.fabro", "--environment", "local"});
   AwaitFile(work() + "/one.runs");
   ASSERT_EQ(::kill(WorkerOf(id), SIGKILL), 0);
+  ASSERT_EQ(Shell("rm one.runs").code, 0);
   const Output both = Shell("$FABRO resume -d " + id + " & a=$!; $FABRO resume -d " + id +
-                            " & b=$!; wait $a; x=$?; wait $b; y=$?; touch go; echo $((x + y))");
+                            " & b=$!; wait $a; x=$?; wait $b; y=$?; echo $((x + y))");
+  AwaitFile(work() + "/one.runs");
+  ASSERT_EQ(Shell("touch go").code, 0);
   EXPECT_NE(both.out.substr(both.out.rfind('\n', both.out.size() - 2) + 1), "0\n") << both.out << both.err;
   EXPECT_EQ(Fabro({"wait", id}).code, 0);
   EXPECT_EQ(Shell("cat log.txt").out, "one\n");
