@@ -139,6 +139,7 @@ void Summarize(const runs::RunSummary& run, Console& console) {
   console.Say("  run        " + id);
   console.Say("  directory  " + run.ref.dir);
   console.Say("  events     fabro logs " + id);
+  console.Say("  drawing    " + run.ref.dir + "/graph.svg");
   if (!run.run_branch.empty()) {
     console.Say("  result     branch " + run.run_branch + "; take it: git merge " + run.run_branch);
   }
