@@ -21,15 +21,18 @@ std::string Output(const model::SandboxSpec& sandbox, const std::string& script)
 }
 
 TEST(SandboxTest, TheGuestIsAgentWithoutCapabilitiesInItsOwnNamespaces) {
-  EXPECT_EQ(Output({}, "id -un; id -u; pwd; hostname; echo $HOME; grep -E 'Cap|NoNewPrivs' "
-                       "/proc/self/status | tr -d '\\t0:'; cat /proc/self/cgroup | grep -vc ':/$'"),
-            "agent\n1000\n/work\nsandbox\n\nCapInh\nCapPrm\nCapEff\nCapBnd\nCapAmb\nNoNewPrivs1\n0\n");
+  EXPECT_EQ(
+      Output({},
+             "id -un; id -u; pwd; hostname; echo $HOME; grep -E 'Cap|NoNewPrivs' "
+             "/proc/self/status | tr -d '\\t0:'; cat /proc/self/cgroup | grep -vc ':/$'"),
+      "agent\n1000\n/work\nsandbox\n\nCapInh\nCapPrm\nCapEff\nCapBnd\nCapAmb\nNoNewPrivs1\n0\n");
 }
 
 TEST(SandboxTest, RootIsReadOnlyAndTheWritablePlacesAreNot) {
-  EXPECT_EQ(Output({}, "for d in / /usr /etc /proc /dev /sys /var; do touch $d/x 2>/dev/null && "
-                       "echo bad $d; done; for d in /work /tmp /var/tmp /home/agent /dev/shm; do "
-                       "touch $d/x || echo bad $d; done; echo done"),
+  EXPECT_EQ(Output({},
+                   "for d in / /usr /etc /proc /dev /sys /var; do touch $d/x 2>/dev/null && "
+                   "echo bad $d; done; for d in /work /tmp /var/tmp /home/agent /dev/shm; do "
+                   "touch $d/x || echo bad $d; done; echo done"),
             "done\n");
 }
 
@@ -70,8 +73,9 @@ TEST(SandboxTest, BindsKeepOwnersOutsideAndAreReadOnlyUnlessAsked) {
   ASSERT_EQ(::chown((dir->path() + "/secret").c_str(), 12345, 12345), 0);
   model::SandboxSpec spec;
   spec.binds = {{.source = HostPath(dir->path()), .target = GuestPath("/src"), .writable = false}};
-  EXPECT_EQ(Output(spec, "cat /src/secret; stat -c ' %u' /src/secret; touch /src/x 2>/dev/null || "
-                         "echo read-only"),
+  EXPECT_EQ(Output(spec,
+                   "cat /src/secret; stat -c ' %u' /src/secret; touch /src/x 2>/dev/null || "
+                   "echo read-only"),
             "word 1000\nread-only\n");
   spec.binds[0].writable = true;
   EXPECT_EQ(Output(spec, "echo new > /src/new; echo ok"), "ok\n");
@@ -79,6 +83,39 @@ TEST(SandboxTest, BindsKeepOwnersOutsideAndAreReadOnlyUnlessAsked) {
   ASSERT_EQ(::stat((dir->path() + "/new").c_str(), &made), 0);
   EXPECT_EQ(made.st_uid, 12345U);
   EXPECT_EQ(made.st_gid, 12345U);
+}
+
+// Outside, such a file would be a program that runs as the directory's owner.
+TEST(SandboxTest, NoSetIdBitReachesAFileOutside) {
+  const auto dir = TempDir::Make("setid");
+  ASSERT_TRUE(dir.ok());
+  for (const auto level : {model::Level::kMedium, model::Level::kHigh}) {
+    model::SandboxSpec spec;
+    spec.level = level;
+    spec.binds = {{.source = HostPath(dir->path()), .target = GuestPath("/out"), .writable = true}};
+    EXPECT_EQ(
+        Output(spec,
+               "cd /out; touch f; chmod 4755 f; chmod 2755 f; chmod u+s f; install -m 6755 "
+               "/bin/true i; mkdir -m 2775 d; install -m 755 /bin/true plain; "
+               "python3 -c 'import os\nfor call in (lambda: os.open(\"o\", os.O_CREAT, 0o4755),"
+               "lambda: os.open(\".\", os.O_TMPFILE | os.O_RDWR, 0o6755),"
+               "lambda: os.mknod(\"n\", 0o104755)):\n try: call(); print(\"made\")\n "
+               "except PermissionError: print(\"refused\")' 2>&1; "
+               "find . -perm /6000; stat -c %a plain; rm -rf f i d plain"),
+        "refused\nrefused\nrefused\n755\n");
+    EXPECT_NE(::access((dir->path() + "/o").c_str(), F_OK), 0);
+    EXPECT_NE(::access((dir->path() + "/n").c_str(), F_OK), 0);
+  }
+}
+
+TEST(SandboxTest, ToolsThatMakeFilesStillWork) {
+  EXPECT_EQ(Output({},
+                   "exec 2>&1; export PATH=/usr/bin:/bin; mkdir a; echo text > a/f; chmod 640 a/f; "
+                   "chmod 1777 a; tar cf t a; rm -r a; "
+                   "tar xf t; stat -c %a a/f; printf 'b: a/f\n\tcp a/f b\n' > Makefile; "
+                   "make -s; cat b; git init -q . && git add b && git -c user.name=n -c "
+                   "user.email=e commit -qm one && git log --format=%s"),
+            "640\ntext\none\n");
 }
 
 TEST(SandboxTest, AFileCanBeBound) {

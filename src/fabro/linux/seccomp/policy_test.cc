@@ -163,6 +163,37 @@ TEST(PolicyTest, SingleCallsAreAsWritten) {
   EXPECT_EQ(Both("capset"), "allow / soft EPERM");
 }
 
+TEST(PolicyTest, NoCallCanSetASetIdBit) {
+  constexpr std::uint64_t kDir = 0xFFFFFF9C;
+  constexpr std::uint64_t kCreate = 0101;
+  constexpr std::uint64_t kTmpfile = 020200000;
+  for (const std::uint64_t bits : {02000, 04000, 06000}) {
+    const std::uint64_t mode = 0755 | bits;
+    for (const Args& high : {Args{}, Args{0, 1ULL << 32, 1ULL << 32, 1ULL << 32}}) {
+      const auto with = [&](Args args) {
+        for (std::size_t i = 0; i < args.size(); ++i) args[i] |= high[i];
+        return args;
+      };
+      for (const char* name : {"chmod", "fchmod", "creat"}) {
+        EXPECT_EQ(Both(name, with({0, mode})), "soft EPERM / soft EPERM") << name;
+      }
+      for (const char* name : {"fchmodat", "fchmodat2"}) {
+        EXPECT_EQ(Both(name, with({kDir, 0, mode})), "soft EPERM / soft EPERM") << name;
+      }
+      for (const std::uint64_t flags : {kCreate, kTmpfile}) {
+        EXPECT_EQ(Both("open", with({0, flags, mode})), "soft EPERM / soft EPERM");
+        EXPECT_EQ(Both("openat", with({kDir, 0, flags, mode})), "soft EPERM / soft EPERM");
+      }
+      EXPECT_EQ(Both("mknod", with({0, 0100000 | mode})), "soft EPERM / soft EPERM");
+      EXPECT_EQ(Both("mknodat", with({kDir, 0, 0100000 | mode})), "soft EPERM / soft EPERM");
+    }
+    EXPECT_EQ(Both("openat", {kDir, 0, 0, mode}), "allow / allow") << "makes no file";
+  }
+  EXPECT_EQ(Both("chmod", {0, 01777}), "allow / allow") << "sticky";
+  EXPECT_EQ(Both("openat", {kDir, 0, kCreate, 0666}), "allow / allow");
+  EXPECT_EQ(Both("openat2"), "soft ENOSYS / soft ENOSYS") << "its mode is in memory";
+}
+
 TEST(PolicyTest, PtraceIsASwitchOfMedium) {
   EXPECT_EQ(ToString(Ask(Level::kMedium, "ptrace", {}, {.allow_ptrace = true})), "allow");
   EXPECT_EQ(ToString(Ask(Level::kMedium, "process_vm_readv", {}, {.allow_ptrace = true})), "kill");
