@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -191,7 +192,13 @@ void StartExec(Init& init, Packet& packet) {
   if (trouble.error == 0) {
     // fork without its handlers. The child enters the time namespace, which vfork's would not
     // before its exec, and has memory of its own.
-    pid = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+    clone_args args = {};
+    args.exit_signal = SIGCHLD;
+    if (payload.leaf_dir >= 0) {
+      args.flags = CLONE_INTO_CGROUP;
+      args.cgroup = static_cast<std::uint64_t>(payload.leaf_dir);
+    }
+    pid = ::syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0) PayloadMain(payload);
     trouble = {Step::kFork, ErrnoOf(pid)};
   }

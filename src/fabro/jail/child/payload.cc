@@ -27,8 +27,9 @@ constexpr int kStatusFd = 3;
 constexpr int kProgramFd = 4;
 constexpr int kExitNotStarted = 125;
 
-// v1: one `tasks` file a controller; v2: one cgroup.procs. Opened by the jailer, whose rights count
-// (kernel 5.16, "use open-time credentials"); written by the process that enters, never by another.
+// v1: one `tasks` file a controller; v2: one cgroup.procs, unless the clone was into it. Opened by
+// the jailer, whose rights count (kernel 5.16, "use open-time credentials"); written by the process
+// that enters, never by another.
 int EnterCgroup(Payload& payload) {
   for (int i = 0; i < payload.exec.leaf_fds; ++i) {
     About("cgroup descriptor ", Path().AddNumber(static_cast<std::uint64_t>(i)).c_str());
@@ -282,6 +283,7 @@ int TakeDescriptors(Packet& packet, Payload& payload) {
     for (int& fd : payload.stdio) fd = packet.TakeFd(next++);
   }
   for (int i = 0; i < exec.leaf_fds; ++i) payload.leaf[i] = packet.TakeFd(next++);
+  if (exec.has_leaf_dir != 0) payload.leaf_dir = packet.TakeFd(next++);
   if (exec.has_program != 0) payload.program = packet.TakeFd(next++);
   return next == packet.fd_count ? 0 : EBADF;
 }
@@ -289,7 +291,7 @@ int TakeDescriptors(Packet& packet, Payload& payload) {
 }  // namespace
 
 int ReadPayload(Packet& packet, Payload& payload) {
-  payload.status = payload.program = payload.terminal = -1;
+  payload.status = payload.leaf_dir = payload.program = payload.terminal = -1;
   for (int& fd : payload.stdio) fd = -1;
   for (int& fd : payload.leaf) fd = -1;
   payload.exec = {};
@@ -305,6 +307,7 @@ void ClosePayload(Payload& payload) {
   CloseFd(payload.status);
   for (int& fd : payload.stdio) CloseFd(fd);
   for (int& fd : payload.leaf) CloseFd(fd);
+  CloseFd(payload.leaf_dir);
   CloseFd(payload.program);
   CloseFd(payload.terminal);
 }

@@ -17,6 +17,7 @@ struct Payload {
   int status = -1;
   int stdio[3] = {-1, -1, -1};
   int leaf[wire::kMaxLeafFds] = {};
+  int leaf_dir = -1;  // For the clone.
   int program = -1;
   int terminal = -1;  // The pty's slave, with tty.
   char* argv[kMaxStrings + 1] = {};

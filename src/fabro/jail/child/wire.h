@@ -25,7 +25,7 @@
 namespace fabro::jail::wire {
 
 inline constexpr std::uint32_t kMagic = 0x46424A31;  // "FBJ1"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 inline constexpr std::uint32_t kMaxMessage = 192 * 1024;  // Below the default SO_SNDBUF.
 inline constexpr std::uint32_t kMaxMounts = 96;
 inline constexpr std::uint32_t kMaxFds = 120;  // SCM_MAX_FD is 253; a margin.
@@ -149,7 +149,8 @@ struct Rlimit {
 // Tail: argv strings, then env strings, each NUL-terminated, then the filter's sock_filter array
 // (8 bytes each, after padding to a multiple of 8 from the start of the tail).
 // Descriptors in order: status socket, stdin, stdout, stderr (absent with tty), leaf_fds "0" is
-// written to in turn, [program: a memfd to execute instead of looking argv[0] up].
+// written to in turn, [the leaf's v2 directory, to clone into], [program: a memfd to execute
+// instead of looking argv[0] up].
 struct Exec {
   std::uint32_t exec_id = 0;  // Not 0.
   std::uint32_t argc = 0;
@@ -163,6 +164,7 @@ struct Exec {
   std::uint8_t rlimit_count = 0;
   std::uint8_t want_listener = 1;
   std::uint8_t cgroup_namespace = 1;
+  std::uint8_t has_leaf_dir = 0;
   std::uint16_t tty_rows = 24;
   std::uint16_t tty_cols = 80;
   Rlimit rlimits[kMaxRlimits] = {};

@@ -62,7 +62,8 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
   if (usage) sandbox_ooms_ = usage->oom_events;
 }
 
-// The limit that the caller set for all commands together is the guest's own too, not an operator's.
+// The limit that the caller set for all commands together is the guest's own too, not an
+// operator's.
 bool Exec::SandboxWasFull() const {
   // v1 does not count them: there a group whose limit was met had its peak at it (usage.cc).
   constexpr std::uint64_t kLargestAllocation = 32 * 1024;
@@ -85,8 +86,8 @@ Result<std::unique_ptr<Exec>> Exec::Start(Loop& loop, cgroup::SlotGroup& group, 
   cgroup::Leaf leaf = TRY_IN("making the command's control group", group.TakeLeaf());
   TRY_IN("limiting the command", leaf.Apply(LeafLimits(parts.plan.spec.limits)));
   SocketPair status = TRY(MakeSocketPair(SocketType::kSeqPacket));
-  std::unique_ptr<Exec> exec(new Exec(loop, group, init_socket, std::move(parts), std::move(leaf),
-                                      std::move(on_end)));
+  std::unique_ptr<Exec> exec(
+      new Exec(loop, group, init_socket, std::move(parts), std::move(leaf), std::move(on_end)));
   exec->status_ = std::move(status.first);
   TRY(exec->SendOrder(status.second.get()));
   exec->stdio_.clear();
@@ -114,7 +115,11 @@ Status Exec::SendOrder(int status_end) {
   order.task_id = plan::kTaskId;
   order.tty = spec.tty ? 1 : 0;
   order.has_program = program_ ? 1 : 0;
-  order.leaf_fds = static_cast<std::uint8_t>(leaf_->AttachFds().size());
+  const bool clone_into = group_.may_place();
+  const std::span<const int> attach =
+      clone_into ? leaf_->AttachFdsAfterClone() : leaf_->AttachFds();
+  order.has_leaf_dir = clone_into ? 1 : 0;
+  order.leaf_fds = static_cast<std::uint8_t>(attach.size());
   if (plan_.rlimits.size() > wire::kMaxRlimits || order.leaf_fds > wire::kMaxLeafFds) {
     return Failure(Code::kInternal, "the order for init does not hold this plan");
   }
@@ -134,7 +139,8 @@ Status Exec::SendOrder(int status_end) {
   tail.append(reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter));
   std::vector<int> fds = {status_end};
   for (const UniqueFd& fd : stdio_) fds.push_back(fd.get());
-  fds.insert(fds.end(), leaf_->AttachFds().begin(), leaf_->AttachFds().end());
+  fds.insert(fds.end(), attach.begin(), attach.end());
+  if (clone_into) fds.push_back(leaf_->CloneIntoFd());
   if (program_) fds.push_back(program_.get());
   return SendWire(init_socket_, Type::kExec, std::string(BytesOf(order)).append(tail), fds);
 }
@@ -143,8 +149,7 @@ void Exec::SendAccepted(int terminal) {
   if (std::exchange(accepted_, true)) return;
   const std::string packet = protocol::EncodeFrame(protocol::Type::kAccepted, 0);
   // A caller that is gone hangs up, which OnChannel sees.
-  (void)SendMessage(channel_.get(), packet,
-                    std::span<const int>(&terminal, terminal >= 0 ? 1 : 0));
+  (void)SendMessage(channel_.get(), packet, std::span<const int>(&terminal, terminal >= 0 ? 1 : 0));
 }
 
 void Exec::OnForked(UniqueFd terminal) {
@@ -257,7 +262,8 @@ void Exec::Terminate(const protocol::Terminate& order) {
   }
   if (order.grace <= milliseconds(0)) return Kill();
   SignalGroup(SIGTERM);
-  if (kill_timer_ == 0) kill_timer_ = loop_.At(steady_clock::now() + order.grace, [this] { Kill(); });
+  if (kill_timer_ == 0)
+    kill_timer_ = loop_.At(steady_clock::now() + order.grace, [this] { Kill(); });
 }
 
 void Exec::SignalGroup(int signal) {
@@ -267,8 +273,8 @@ void Exec::SignalGroup(int signal) {
   (void)SendWire(init_socket_, Type::kSignalExec, BytesOf(order));
 }
 
-// Again and again until init has reaped the leader: one that has not entered its leaf yet is reached
-// by init alone, one that has left its process group by the leaf alone.
+// Again and again until init has reaped the leader: one that has not entered its leaf yet is
+// reached by init alone, one that has left its process group by the leaf alone.
 void Exec::Kill() {
   loop_.Remove(kill_timer_);
   if (ended_) return;

@@ -1,6 +1,7 @@
 #include "fabro/jail/supervise/slot.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +27,18 @@ using wire::Type;
 
 constexpr auto kStartLimit = std::chrono::seconds(10);
 constexpr auto kEndLimit = std::chrono::seconds(5);
+
+// fork(2), into a v2 control group unless that is -1. Without fork's handlers: the child only
+// execs.
+pid_t ForkInto(int group) {
+  clone_args args = {};
+  args.exit_signal = SIGCHLD;
+  if (group >= 0) {
+    args.flags = CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(group);
+  }
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
+}
 
 // Between fork and exec: enters the `sup` leaf before anything else, then becomes the zygote.
 [[noreturn]] void BecomeZygote(std::span<const int> leaf, int socket, int lifeline, int program) {
@@ -62,7 +75,7 @@ wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
   init.new_network = spec.launch == model::Launch::kSealed ? 0 : 1;
   init.loopback_up = spec.network == model::NetworkMode::kLoopback ? 1 : 0;
   init.workspace = spec.workspace.kind == model::WorkspaceKind::kDisk ? wire::SpawnInit::kDisk
-                                                                     : wire::SpawnInit::kMemory;
+                                                                      : wire::SpawnInit::kMemory;
   init.devpts = spec.tty ? 1 : 0;
   init.task_id = plan::kTaskId;
   if (spec.workspace.size) init.tmpfs_size = spec.workspace.size->bytes();
@@ -89,14 +102,16 @@ cgroup::Limits GroupLimits(const model::Limits& limits) {
 }  // namespace
 
 Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::string& id,
-                                          IdLease lease, int program,
-                                          const plan::JailPlan& plan, const plan::HostFacts& facts,
-                                          const Sources& sources) {
+                                          IdLease lease, int program, const plan::JailPlan& plan,
+                                          const plan::HostFacts& facts, const Sources& sources) {
   cgroup::SlotGroup group = TRY_IN("making the slot's control group", jobs.CreateSlot(id));
   std::unique_ptr<Slot> slot(new Slot(std::move(group), std::move(lease)));
+  // Who may not give files away (not root) has the payload write itself into its leaf.
+  const Status placed = slot->group_.LetPlace(slot->ids_.setup);
+  if (!placed && placed.error().sys_errno != EPERM) return placed.error();
   TRY(slot->StartZygote(program));
-  TRY_IN("starting the slot's zygote",
-         ExpectWire(slot->socket_.get(), Type::kUserNamespaceMade, steady_clock::now() + kStartLimit));
+  TRY_IN("starting the slot's zygote", ExpectWire(slot->socket_.get(), Type::kUserNamespaceMade,
+                                                  steady_clock::now() + kStartLimit));
   TRY(slot->WriteMaps());
   TRY(slot->BuildRoot(plan, facts, sources));
   slot->policy_ = plan.policy;
@@ -106,9 +121,10 @@ Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::stri
 Status Slot::StartZygote(int program) {
   SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
   Lifeline line = TRY(MakeLifeline());
-  const std::span<const int> leaf = group_.sup().AttachFds();
-  const pid_t pid = ::fork();
-  if (pid < 0) return SysFailure("fork", "zygote");
+  const int into = group_.sup().CloneIntoFd();
+  const std::span<const int> leaf = group_.sup().AttachFdsAfterClone();
+  const pid_t pid = ForkInto(into);
+  if (pid < 0) return SysFailure("clone3", "zygote");
   if (pid == 0) BecomeZygote(leaf, pair.second.get(), line.watcher.get(), program);
   Process zygote = TRY(Process::Adopt(pid));
   zygote_.emplace(std::move(zygote));

@@ -111,6 +111,14 @@ Result<Group> OpenWhatIsThere(const Group& parent, const std::string& name) {
   return Group(name, std::move(members));
 }
 
+// The kernel asks for write access to this file, in the target and in the common ancestor.
+Status GiveProcs(int dir, uid_t uid) {
+  if (::fchownat(dir, "cgroup.procs", uid, static_cast<gid_t>(-1), AT_SYMLINK_NOFOLLOW) == 0) {
+    return {};
+  }
+  return SysFailure("chown", "cgroup.procs");
+}
+
 }  // namespace
 
 std::string SlotName(std::string_view id, const SlotOwner& owner) {
@@ -139,11 +147,20 @@ SlotGroup::SlotGroup(SlotGroup&& other) noexcept
       sup_(std::move(other.sup_)),
       idle_(std::move(other.idle_)),
       next_(other.next_),
+      placer_(other.placer_),
       live_(std::exchange(other.live_, false)) {}
 
 SlotGroup::~SlotGroup() {
   // Nobody is left to tell; the janitor of the next start takes what stays.
   if (live_) (void)KillAndRemove();
+}
+
+Status SlotGroup::LetPlace(uid_t uid) {
+  const Member* tree = group_.unified();
+  if (tree == nullptr) return {};
+  TRY(GiveProcs(tree->dir.get(), uid));
+  placer_ = uid;
+  return {};
 }
 
 Result<Leaf> SlotGroup::TakeLeaf() {
@@ -153,7 +170,9 @@ Result<Leaf> SlotGroup::TakeLeaf() {
     return leaf;
   }
   Group made = TRY(group_.MakeChild("e" + std::to_string(next_++)));
-  return Leaf::Take(std::move(made));
+  Leaf leaf = TRY(Leaf::Take(std::move(made)));
+  if (placer_) TRY(GiveProcs(leaf.CloneIntoFd(), *placer_));
+  return leaf;
 }
 
 Status SlotGroup::GiveBack(Leaf leaf) {

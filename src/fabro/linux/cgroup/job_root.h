@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,11 @@ class SlotGroup {
   const std::string& name() const { return group_.name(); }
   Leaf& sup() { return sup_; }
 
+  // Lets processes of `uid` clone children into the leaves taken from now on (CLONE_INTO_CGROUP):
+  // the v2 files cgroup.procs of the slot and of its leaves become theirs. Nothing to do on v1.
+  Status LetPlace(uid_t uid);
+  bool may_place() const { return placer_.has_value(); }
+
   // Limits of the whole slot, `sup` included.
   Status Apply(const Limits& limits) { return ApplyLimits(group_, limits); }
 
@@ -70,6 +76,7 @@ class SlotGroup {
   Leaf sup_;
   std::vector<Leaf> idle_;
   unsigned next_ = 0;
+  std::optional<uid_t> placer_;
   bool live_ = true;
 };
 

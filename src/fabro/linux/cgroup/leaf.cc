@@ -33,6 +33,7 @@ Result<Leaf> Leaf::Take(Group group) {
 Leaf::Leaf(Leaf&& other) noexcept
     : group_(std::move(other.group_)),
       live_(std::exchange(other.live_, false)),
+      killed_(other.killed_),
       attach_owners_(std::move(other.attach_owners_)),
       attach_(std::move(other.attach_)),
       events_(std::move(other.events_)),
@@ -105,7 +106,10 @@ Result<Usage> Leaf::ReadUsage() const {
 Status Leaf::Kill() {
   const bool by_freezer =
       group_.unified() == nullptr || !HasControl(*group_.unified(), "cgroup.kill");
+  const bool populated = TRY(Populated());
+  if (!populated) return {};
   if (by_freezer) applied_.reset();  // KillAll leaves pids.max at 0.
+  killed_ = !by_freezer;
   return KillAll(group_);
 }
 
@@ -124,6 +128,9 @@ Status Leaf::ResetPeak() {
 Status Leaf::ResetForReuse() {
   const bool populated = TRY(Populated());
   if (populated) return NotReusable(name(), "it still has processes");
+  // The kernel counts the kills of a group, and one that was killed once kills what is cloned into
+  // it: clone3 compares with the count of the cloner's own group (seen on 6.18).
+  if (killed_) return NotReusable(name(), "it was killed");
   TRY(ResetPeak());
   const Counters now = TRY(Read());
   if (now.pids_current != 0)

@@ -42,6 +42,12 @@ class Leaf {
   // The v2 directory for clone3's CLONE_INTO_CGROUP, or -1 on a v1 host. The other trees still need
   // AttachFds(). The kernel checks the cloner's rights there, not the opener's.
   int CloneIntoFd() const;
+  // Those of AttachFds() that a child cloned into CloneIntoFd() still writes to: without
+  // cgroup.procs, whose writer waits for an RCU grace period (10 ms and more, system-wide).
+  std::span<const int> AttachFdsAfterClone() const {
+    return CloneIntoFd() >= 0 ? AttachFds().subspan(1)
+                              : AttachFds();  // The v2 member is the first.
+  }
 
   // See ApplyLimits; nothing is written when they are already set.
   Status Apply(const Limits& limits);
@@ -75,6 +81,7 @@ class Leaf {
 
   Group group_;
   bool live_ = true;
+  bool killed_ = false;  // By cgroup.kill, with processes in it.
   std::vector<UniqueFd> attach_owners_;
   std::vector<int> attach_;
   UniqueFd events_;
