@@ -5,8 +5,23 @@
 #include "apps/faber/run_request.h"
 #include "fabro/codec/model_json.h"
 #include "fabro/jail/host/host_probe.h"
+#include "fabro/jail/jail.h"
 
 namespace fabro::faber {
+namespace {
+
+jail::Finding ProbeJailer() {
+  const auto jailer =
+      jail::Jailer::Open({.mode = jail::Jailer::Options::Mode::kRunning, .program = ""});
+  if (jailer.ok()) {
+    return jail::Ok("running_jailer", jail::Need::kOptional, "one of this user answers");
+  }
+  return jail::Missing("running_jailer", jail::Need::kOptional,
+                       "none answers; each run starts its own, which is slower",
+                       jailer.error().sys_errno, jailer.error().fix);
+}
+
+}  // namespace
 
 int CheckCommand(const Invocation& invocation) {
   model::RunRequest request;
@@ -18,7 +33,8 @@ int CheckCommand(const Invocation& invocation) {
     }
   }
   const model::Level level = request.sandbox.level;
-  const jail::HostReport report = jail::ProbeHost();
+  jail::HostReport report = jail::ProbeHost();
+  report.findings.push_back(ProbeJailer());
   const int status = jail::Obstacles(report, level).empty() ? kExitOk : kExitUnavailable;
   if (invocation.Has("--json")) return Print(CheckJson(report, level).Dump() + "\n", status);
   return Print(CheckText(report, level, StyleOfStdout()), status);
