@@ -123,6 +123,20 @@ fabro::Result<std::vector<std::string>> KillLeftovers(const runs::SandboxRequest
   return done;
 }
 
+// What the store says of a run's sandbox (sandboxes, 8.5). A worker that lives removes its own; a
+// run that is not at its end gets its tree back by a resume.
+provider::SandboxFate FateOf(const runs::RunRef& run) {
+  using provider::SandboxFate;
+  const auto summary = runs::Inspect(run);
+  // A run whose store cannot be read may still be mended: what is its stays.
+  if (!summary.ok() || summary->broken || summary->live) return SandboxFate::kLeave;
+  if (!runs::IsTerminal(summary->status)) return SandboxFate::kLeave;
+  const auto spec = runs::Spec(run);
+  const bool only_copy = !summary->result.empty() && summary->result.front() != '/';
+  if (!spec.ok() || spec->preserve_sandbox || only_copy) return SandboxFate::kLeave;
+  return SandboxFate::kRemove;
+}
+
 }  // namespace
 
 runs::Machinery MakeMachinery() { return {.open = Open, .kill_leftovers = KillLeftovers}; }
@@ -131,6 +145,21 @@ runs::WorkerCommand SelfAsWorker() {
   runs::WorkerCommand command;
   command.arguments = {"__worker"};
   return command;
+}
+
+fabro::Result<std::vector<std::string>> SweepSandboxes(const std::string& storage) {
+  const auto reports = TRY(provider::SweepNamespaceSandboxes(storage, [&](const std::string& id) {
+    const auto run = runs::Find(storage, id);
+    if (run.ok()) return FateOf(*run);
+    return run.error().code == Code::kNotFound ? provider::SandboxFate::kUnknownRun
+                                               : provider::SandboxFate::kLeave;
+  }));
+  std::vector<std::string> done;
+  for (const provider::SweepReport& report : reports) {
+    if (report.action == "left") continue;
+    done.push_back("sandbox " + report.sandbox_id + " of an ended run: " + report.action);
+  }
+  return done;
 }
 
 Status DestroySandbox(const runs::RunRef& run) {

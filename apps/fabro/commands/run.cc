@@ -29,8 +29,8 @@ config::Flags FlagsOf(const RunOptions& options) {
 Status CheckTrust(const config::Settings& settings,
                   const environment::ResolvedEnvironment& environment, bool trusted) {
   const config::Origin origin = settings.OriginOf("run.environment.id");
-  const bool repository = origin.layer == config::LayerKind::kProject ||
-                          origin.layer == config::LayerKind::kWorkflow;
+  const bool repository =
+      origin.layer == config::LayerKind::kProject || origin.layer == config::LayerKind::kWorkflow;
   if (!repository || environment.provider != environment::Provider::kLocal || trusted) return {};
   return Failure(Code::kFailedPrecondition,
                  origin.place + " selects the environment 'local', which runs without isolation",
@@ -73,10 +73,8 @@ runs::RunSpec SpecOf(const WorkflowSource& source,
   spec.source_directory = std::filesystem::current_path();
   spec.working_dir = settings.working_dir.value_or("");
   for (const config::PrepareStep& step : settings.prepare_steps) {
-    spec.prepare.push_back({.script = step.script,
-                            .command = step.command,
-                            .env = step.env,
-                            .timeout = step.timeout});
+    spec.prepare.push_back(
+        {.script = step.script, .command = step.command, .env = step.env, .timeout = step.timeout});
   }
   spec.artifacts_include = settings.artifact_include;
   spec.result_limit = settings.artifact_result_limit;
@@ -103,6 +101,9 @@ void ReportOrphans(const std::string& storage, Console& console) {
   for (const runs::Orphan& orphan : *orphans) {
     console.Say("run " + orphan.id.value() + " lost its worker: fabro resume " + orphan.id.value());
   }
+  const fabro::Result<std::vector<std::string>> swept = SweepSandboxes(storage);
+  if (!swept.ok()) return console.Warn(swept.error().ToString());
+  for (const std::string& line : *swept) console.Say(line);
 }
 
 int Execute(const WorkflowSource& source, const workflow::Graph& graph,

@@ -261,6 +261,9 @@ Result<std::optional<RunEnd>> WorkerRun::OpenSandbox() {
   initialized.Set("working_directory", info.working_directory).Set("provider", info.provider);
   initialized.SetIfAny("identifier", info.identifier).SetIfAny("reconnect", info.reconnect);
   TRY(log_.Emit("sandbox.initialized", std::move(initialized)));
+  for (const provider::Notice& notice : info.notices) {
+    TRY(log_.Notice("warn", notice.code, notice.message));
+  }
   return std::optional<RunEnd>();
 }
 
