@@ -1,6 +1,7 @@
 // The guest's side as a whole, with real namespaces: what a program inside can see and do.
 #include <gtest/gtest.h>
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -342,6 +343,22 @@ TEST_F(JailTest, TheWorkspaceHasOneSizeForAllItsPlaces) {
       "head -c 9000000 /dev/zero > /tmp/a 2>/dev/null && echo first; "
       "head -c 9000000 /dev/zero > /work/b 2>/dev/null || echo full; rm -f /tmp/a /work/b");
   EXPECT_EQ(out, "first\nfull\n");
+}
+
+// Possession gives rights whatever the ids are: what the caller holds must not come along.
+TEST(SessionKeyringTest, TheCallersKeyringStaysOutside) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const long ours = ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
+  if (ours < 0) GTEST_SKIP() << "no keyrings here";
+  auto slot = Slot::Start({});
+  ASSERT_TRUE(slot.ok()) << slot.error().ToString();
+  auto jail = SpawnJail(*slot, DefaultJail());
+  ASSERT_TRUE(jail.ok()) << jail.error().ToString();
+  const auto get_keyring_id = "perl -e 'print syscall(" + std::to_string(SYS_keyctl) + ", 0, -3, 0)'";
+  auto theirs = RunShell(*jail, get_keyring_id);
+  ASSERT_TRUE(theirs.ok()) << theirs.error().ToString();
+  EXPECT_FALSE(theirs->out.empty());
+  EXPECT_NE(theirs->out, std::to_string(ours));
 }
 
 }  // namespace

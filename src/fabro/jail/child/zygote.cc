@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
 #include <poll.h>
@@ -58,6 +59,11 @@ int HoldLifeline(Zygote&) {
   // then it comes with the set-up id.
   if (::geteuid() == 0 && ::prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
   ::setsid();  // EPERM: a leader already, which is as good.
+  // An empty session keyring of its own: whoever possesses the caller's may read the keys in it,
+  // whatever its ids (keyrings(7)). ENOSYS: a kernel without keys.
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) {
+    return errno;
+  }
   // Once setgroups is denied the groups of whoever started us would stay for good.
   if (::setgroups(0, nullptr) != 0 && errno != EPERM) return errno;
   return 0;
