@@ -141,6 +141,9 @@ int BecomeTask(Payload& payload) {
 
 // Drops the three sets that capset(2) covers, and looks whether the zygote did the rest.
 int DropCapabilities(Payload&) {
+  // First: where fs.suid_dumpable is 1 the change of ids left us open to a guest of the same id, and
+  // only the capabilities that we give up now keep it from tracing us.
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2] = {};
   if (::syscall(SYS_capset, &header, none) != 0) return errno;
@@ -155,9 +158,8 @@ int DropCapabilities(Payload&) {
   }
   About("no_new_privs");
   if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return EPERM;
-  // Said last: every change of credentials clears the one and may set the other.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
-  return ErrnoOf(::prctl(PR_SET_DUMPABLE, 0));
+  // Said last: a change of credentials may clear it.
+  return ErrnoOf(::prctl(PR_SET_PDEATHSIG, SIGKILL));
 }
 
 // Under the filter from here on: only sendmsg, close and execve follow, which every level lets
