@@ -136,7 +136,8 @@ Status CheckBindSource(const model::Bind& bind, const SourceFacts& source, std::
                        "a socket, FIFO or device cannot be bound");
   }
   for (const std::string_view never : kNever) {
-    if (source.path == never || (never != "/" && IsWithin(source.path, never))) {
+    // A directory above one of them brings it along: a bind takes what is mounted below, too.
+    if (IsWithin(never, source.path) || (never != "/" && IsWithin(source.path, never))) {
       return BindRefused(bind, source.path + " belongs to the machine",
                          "bind a narrower directory");
     }

@@ -103,7 +103,7 @@ TEST(PlanJailTest, BindSourcesThatCarryTheMachineAreRefused) {
   SandboxSpec spec;
   spec.binds = {{.source = {}, .target = GuestPath("/src"), .writable = false}};
   HostFacts facts = Debian();
-  for (const char* source : {"/", "/proc", "/proc/1", "/sys", "/dev/shm", "/run/faber"}) {
+  for (const char* source : {"/", "/run", "/proc", "/proc/1", "/sys", "/dev/shm", "/run/faber"}) {
     facts.binds = {Dir(source)};
     EXPECT_EQ(ReasonOf(spec, facts), "bind_refused") << source;
   }
