@@ -41,7 +41,7 @@ std::string CommOf(std::uint32_t pid) {
   return name;
 }
 
-void Record(const seccomp_notif& request, bool killed, model::Outcome& outcome) {
+void Record(int listener, const seccomp_notif& request, bool killed, model::Outcome& outcome) {
   if (outcome.violations.size() >= kMaxViolations) {
     ++outcome.violations_dropped;
     return;
@@ -55,6 +55,9 @@ void Record(const seccomp_notif& request, bool killed, model::Outcome& outcome) 
   if (violation.syscall.empty()) violation.syscall = violation.call;
   violation.pid = static_cast<std::int32_t>(request.pid);
   violation.comm = CommOf(request.pid);
+  // Read of a process that waits for our answer, or of a stranger that has its pid by now
+  // (seccomp_unotify(2), SECCOMP_IOCTL_NOTIF_ID_VALID).
+  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &request.id) != 0) violation.comm.clear();
   violation.killed = killed;
   outcome.violations.push_back(std::move(violation));
 }
@@ -72,7 +75,7 @@ std::optional<bool> AnswerOne(int listener, const seccomp::FilterOptions& option
   }
   const seccomp::Verdict verdict = seccomp::VerdictOf(options, in.request.data);
   const bool kill = verdict.kind == seccomp::Verdict::Kind::kKill;
-  Record(in.request, kill, outcome);
+  Record(listener, in.request, kill, outcome);
   ReplyBuffer out;
   std::memset(&out, 0, sizeof(out));
   out.reply.id = in.request.id;
