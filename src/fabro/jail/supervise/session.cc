@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -34,6 +35,20 @@ Status CheckStream(int fd, const char* name) {
   return Failure(Code::kInvalidArgument,
                  std::string(name) + " is neither a pipe nor /dev/null, so the guest does not get it",
                  "spec_invalid", "relay it through a pipe");
+}
+
+// A packet socket that never makes us wait: for a caller that reads nothing, or that reads at our end
+// too, the other Jails of this jailer must not stand still.
+Status CheckChannel(int fd) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) {
+    return Failure(Code::kInvalidArgument, "a command's channel is no SOCK_SEQPACKET socket",
+                   "protocol_error");
+  }
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return SysFailure("F_SETFL");
+  return {};
 }
 
 Error Gone(const std::string& why) {
@@ -96,7 +111,8 @@ void Session::Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
                    protocol::Encode(Gone(broken_.value_or("none was made"))));
     case Type::kExec: {
       const Status started = StartExec(frame, fds);
-      if (started || fds.empty() || !fds[0]) return;
+      // A channel that cannot be used cannot be told so either.
+      if (started || fds.empty() || !fds[0] || !CheckChannel(fds[0].get())) return;
       (void)SendMessage(fds[0].get(),
                         protocol::EncodeFrame(Type::kError, 0, protocol::Encode(started.error())));
       return;
@@ -163,6 +179,7 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
     return Failure(Code::kInvalidArgument, "streams and descriptors differ in number",
                    "protocol_error");
   }
+  TRY(CheckChannel(fds[0].get()));
   constexpr std::array kNames = {"stdin", "stdout", "stderr"};
   for (std::size_t i = 0; i < streams; ++i) TRY(CheckStream(fds[i + 1].get(), kNames[i]));
   plan::ExecPlan plan = TRY(plan::PlanExec(start.spec, plan_, facts_));
