@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "fabro/jail/testing/in_jail.h"
 #include "fabro/linux/file.h"
 #include "fabro/linux/scoped_dir.h"
@@ -153,6 +155,51 @@ TEST(SandboxTest, DiskWorkspacePersistsAndBelongsToTheCaller) {
   struct stat made{};
   ASSERT_EQ(::stat((dir->path() + "/workspace/f").c_str(), &made), 0);
   EXPECT_EQ(made.st_uid, ::getuid());
+}
+
+model::SandboxSpec OnDisk(const TempDir& dir) {
+  model::SandboxSpec spec;
+  spec.workspace.kind = model::WorkspaceKind::kDisk;
+  spec.workspace.dir = HostPath(dir.path());
+  return spec;
+}
+
+TEST(SandboxTest, ADiskWorkspaceHasOneJailAtATime) {
+  const auto dir = TempDir::Make("disk");
+  ASSERT_TRUE(dir.ok());
+  auto first = MakeJail(OnDisk(*dir));
+  ASSERT_TRUE(first.ok()) << first.error().ToString();
+  const auto second = MakeJail(OnDisk(*dir));
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().reason, "workspace_refused") << second.error().ToString();
+  EXPECT_NE(second.error().message.find(dir->path()), std::string::npos);
+  EXPECT_NE(second.error().message.find("jailer process"), std::string::npos)
+      << second.error().message;
+  EXPECT_EQ(RunIn(*first, Shell("echo still here"))->out, "still here\n");
+  ASSERT_TRUE(first->Stop().ok());
+  const auto third = MakeJail(OnDisk(*dir));
+  EXPECT_TRUE(third.ok()) << third.error().ToString();
+}
+
+TEST(SandboxTest, AKilledJailerLosesItsWorkspace) {
+  const auto dir = TempDir::Make("disk");
+  ASSERT_TRUE(dir.ok());
+  auto first = MakeJail(OnDisk(*dir));
+  ASSERT_TRUE(first.ok()) << first.error().ToString();
+  // The parent of init is the zygote, whose parent is the jailer.
+  const auto parent = [](pid_t pid) {
+    const std::string status = ReadFile("/proc/" + std::to_string(pid) + "/status").value_or("");
+    return std::stoi("0" + status.substr(status.find("PPid:") + 6));
+  };
+  const pid_t init = first->info().init_pid;
+  const pid_t jailer = parent(parent(init));
+  ASSERT_EQ(parent(jailer), ::getpid());
+  ASSERT_EQ(::kill(jailer, SIGKILL), 0);
+  const auto second = MakeJail(OnDisk(*dir));
+  ASSERT_TRUE(second.ok()) << second.error().ToString();
+  // Gone, or dead and not yet reaped by whoever got it.
+  const std::string status = ReadFile("/proc/" + std::to_string(init) + "/status").value_or("");
+  EXPECT_TRUE(status.empty() || status.find("State:\tZ") != std::string::npos) << status;
 }
 
 TEST(SandboxTest, AnUnpackedTreeCanBeTheRoot) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "fabro/jail/supervise/channel.h"
+#include "fabro/jail/supervise/workspace_lock.h"
 
 namespace fabro::jail::supervise {
 namespace {
@@ -21,8 +22,8 @@ namespace {
 using protocol::Type;
 using std::chrono::steady_clock;
 
-// What the guest may get as a stream: an anonymous pipe or /dev/null. A socket would carry it out of
-// its network, a file or directory out of its root, a terminal into its owner's shell (2.4).
+// What the guest may get as a stream: an anonymous pipe or /dev/null. A socket would carry it out
+// of its network, a file or directory out of its root, a terminal into its owner's shell (2.4).
 Status CheckStream(int fd, const char* name) {
   constexpr unsigned kNullMajor = 1;
   constexpr unsigned kNullMinor = 3;
@@ -32,9 +33,10 @@ Status CheckStream(int fd, const char* name) {
   struct statfs system{};
   if (::fstatfs(fd, &system) != 0) return SysFailure("fstatfs", name);
   if (S_ISFIFO(status.st_mode) && system.f_type == PIPEFS_MAGIC) return {};
-  return Failure(Code::kInvalidArgument,
-                 std::string(name) + " is neither a pipe nor /dev/null, so the guest does not get it",
-                 "spec_invalid", "relay it through a pipe");
+  return Failure(
+      Code::kInvalidArgument,
+      std::string(name) + " is neither a pipe nor /dev/null, so the guest does not get it",
+      "spec_invalid", "relay it through a pipe");
 }
 
 // A packet socket that never makes us wait: for a caller that reads nothing, or that reads at our end
@@ -58,7 +60,8 @@ Error Gone(const std::string& why) {
 
 seccomp::FilterOptions FilterOf(const model::SandboxSpec& spec, bool tty) {
   seccomp::FilterOptions options;
-  options.level = spec.level == model::Level::kHigh ? seccomp::Level::kHigh : seccomp::Level::kMedium;
+  options.level =
+      spec.level == model::Level::kHigh ? seccomp::Level::kHigh : seccomp::Level::kMedium;
   options.sockets = spec.network == model::NetworkMode::kNone ? seccomp::Sockets::kNone
                                                               : seccomp::Sockets::kFamilies;
   options.tty = tty;
@@ -68,10 +71,7 @@ seccomp::FilterOptions FilterOf(const model::SandboxSpec& spec, bool tty) {
 }  // namespace
 
 Session::Session(Loop& loop, SlotPool& pool, UniqueFd connection, std::function<void()> on_gone)
-    : loop_(loop),
-      pool_(pool),
-      connection_(std::move(connection)),
-      on_gone_(std::move(on_gone)) {
+    : loop_(loop), pool_(pool), connection_(std::move(connection)), on_gone_(std::move(on_gone)) {
   connection_watch_ = loop_.Watch(connection_.get(), POLLIN, [this](short) { OnConnection(); });
 }
 
@@ -133,13 +133,19 @@ void Session::Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
 
 Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
   if (slot_ || broken_) {
-    return Failure(Code::kAlreadyExists, "this connection has its sandbox already", "jailer_refused",
-                   "open another connection");
+    return Failure(Code::kAlreadyExists, "this connection has its sandbox already",
+                   "jailer_refused", "open another connection");
   }
   const model::SandboxSpec spec = TRY(protocol::DecodeSandboxSpec(frame.body));
   const Sources sources = TRY(TakeSources(spec, std::move(fds)));
   plan::HostFacts facts = TRY(GatherFacts(spec, sources));
   plan::JailPlan plan = TRY(plan::PlanJail(spec, facts));
+  UniqueFd lock;
+  if (facts.workspace) {
+    lock = TRY(LockWorkspace(sources.workspace.get(), facts.workspace->path));
+    // The last holder may have been killed a moment ago, and its guest be still on the way out.
+    TRY(pool_.ClearDead());
+  }
   std::unique_ptr<Slot> slot = TRY(pool_.Take(plan, facts, sources));
   if (slot->jails() > 0) {
     shared_ = {"user_ns", "ids", "zygote", "cgroup"};
@@ -152,6 +158,7 @@ Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) 
   }
   plan_ = std::move(plan);
   facts_ = std::move(facts);
+  workspace_lock_ = std::move(lock);
   slot_ = std::move(slot);
   init_watch_ = loop_.Watch(slot_->init()->socket.get(), POLLIN, [this](short) { OnInit(); });
   zygote_watch_ = loop_.Watch(slot_->zygote_socket(), POLLIN, [this](short) { OnZygote(); });
@@ -275,11 +282,10 @@ Status Session::EndJail() {
   background_.clear();
   std::unique_ptr<Slot> slot = std::move(slot_);
   broken_ = "it was stopped";
-  if (!ended) {
-    (void)pool_.Destroy(std::move(slot));
-    return ended;
-  }
-  return pool_.GiveBack(std::move(slot), plan_.spec.fresh);
+  const Status away =
+      ended ? pool_.GiveBack(std::move(slot), plan_.spec.fresh) : pool_.Destroy(std::move(slot));
+  workspace_lock_.reset();
+  return ended ? away : ended;
 }
 
 void Session::Leave() {

@@ -24,8 +24,8 @@ namespace fabro::jail::supervise {
 
 class Session {
  public:
-  // `on_gone` is called once, when nothing of the Jail is left; it may destroy the Session. Loop and
-  // pool outlive it.
+  // `on_gone` is called once, when nothing of the Jail is left; it may destroy the Session. Loop
+  // and pool outlive it.
   Session(Loop& loop, SlotPool& pool, UniqueFd connection, std::function<void()> on_gone);
   ~Session();
   Session(const Session&) = delete;
@@ -56,13 +56,14 @@ class Session {
   Loop::Id init_watch_ = 0;
   Loop::Id zygote_watch_ = 0;
   std::unique_ptr<Slot> slot_;
+  UniqueFd workspace_lock_;  // Held until nothing of the Jail is left.
   plan::JailPlan plan_;
   plan::HostFacts facts_;
   std::vector<std::string> shared_;
   std::map<std::uint32_t, std::unique_ptr<Exec>> execs_;
   std::vector<std::unique_ptr<Background>> background_;  // Of commands that have ended.
   std::uint32_t last_exec_ = 0;
-  std::optional<std::string> broken_;     // Why the Jail can do nothing any more.
+  std::optional<std::string> broken_;  // Why the Jail can do nothing any more.
 };
 
 }  // namespace fabro::jail::supervise

@@ -55,15 +55,21 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program
   IdPool ids = TRY_IN("leasing ids", OpenIds(most_idle > 0));
   const std::string bytes = TRY_IN("reading faber-init", ReadFile(init_program));
   UniqueFd program = TRY(SealedFile("faber-init", bytes));
-  return std::unique_ptr<SlotPool>(
-      new SlotPool(std::move(jobs), std::move(ids), std::move(program), ModeName(hierarchy.mode), most_idle));
+  return std::unique_ptr<SlotPool>(new SlotPool(std::move(jobs), std::move(ids), std::move(program),
+                                                ModeName(hierarchy.mode), most_idle));
+}
+
+Status SlotPool::ClearDead() {
+  TRY(cgroup::ClearDeadSlots(jobs_));
+  return {};
 }
 
 Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources) {
   while (!plan.spec.fresh) {
-    const auto found = std::find_if(idle_.begin(), idle_.end(),
-                                    [&](const auto& slot) { return slot->policy() == plan.policy; });
+    const auto found = std::find_if(idle_.begin(), idle_.end(), [&](const auto& slot) {
+      return slot->policy() == plan.policy;
+    });
     if (found == idle_.end()) break;
     std::unique_ptr<Slot> slot = std::move(*found);
     idle_.erase(found);

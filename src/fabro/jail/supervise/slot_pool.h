@@ -1,5 +1,5 @@
-// Where slots come from and go to: new ones with ids that nobody else has, and proven ones that wait
-// for the next Jail of their policy.
+// Where slots come from and go to: new ones with ids that nobody else has, and proven ones that
+// wait for the next Jail of their policy.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,9 @@ namespace fabro::jail::supervise {
 
 class SlotPool {
  public:
-  // Finds the control groups, clears what dead owners left (groups and leases of ids), and makes the sealed copy of the program
-  // at `init_program`. At most `most_idle` slots are kept between Jails.
+  // Finds the control groups, clears what dead owners left (groups and leases of ids), and makes
+  // the sealed copy of the program at `init_program`. At most `most_idle` slots are kept between
+  // Jails.
   static Result<std::unique_ptr<SlotPool>> Open(const std::string& init_program,
                                                 std::size_t most_idle);
   SlotPool(const SlotPool&) = delete;
@@ -30,6 +31,8 @@ class SlotPool {
   // One for that plan, idle or new. plan.spec.fresh: new.
   Result<std::unique_ptr<Slot>> Take(const plan::JailPlan& plan, const plan::HostFacts& facts,
                                      const Sources& sources);
+  // Kills and removes the slots of dead jailers.
+  Status ClearDead();
   // Of a slot whose Jail has ended: kept if it is proven clean, else destroyed.
   Status GiveBack(std::unique_ptr<Slot> slot, bool fresh);
   // Destroys it whatever it holds.
