@@ -13,6 +13,7 @@ function(_fabro_test target label srcs libs)
   add_executable(${target} ${srcs})
   target_link_libraries(${target} PRIVATE ${libs} fabro_options fabro_sanitize GTest::gmock
                         GTest::gtest_main)
+  add_dependencies(tests ${target})
   add_test(NAME ${target} COMMAND ${target})
   set_tests_properties(${target} PROPERTIES LABELS "${label}" SKIP_RETURN_CODE 77)
 endfunction()
@@ -90,6 +91,7 @@ function(fabro_fuzz name)
                      "${CMAKE_SOURCE_DIR}/tests/support/corpus_replay.cc")
       target_link_libraries(fuzz_${name}_replay PRIVATE ${F_DEPS} ${F_LIBS} fabro_options
                             fabro_sanitize GTest::gtest)
+      add_dependencies(tests fuzz_${name}_replay)
       add_test(NAME fuzz_${name}_replay
                COMMAND fuzz_${name}_replay "${F_CORPUS}")
       set_tests_properties(fuzz_${name}_replay PROPERTIES LABELS "unit;fuzz")

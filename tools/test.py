@@ -128,7 +128,7 @@ def stage_lint(log, report):
 
 
 def stage_unit(log, report):
-    if build(log, report, "dev"):
+    if build(log, report, "dev", "tests"):
         ctest(log, report, "dev", "-L", "unit")
 
 
@@ -143,7 +143,7 @@ def stage_e2e(log, report):
 
 
 def stage_tsan(log, report):
-    if build(log, report, "tsan"):
+    if build(log, report, "tsan", "tests"):
         ctest(log, report, "tsan", "-L", "unit")
 
 
