@@ -7,13 +7,16 @@ Prints one line a stage with its seconds, what failed in full, and at the end
 in build/logs. What each stage may take is in tests/budgets.txt; past it the stage fails.
 """
 import argparse
+import concurrent.futures
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+import traceback
 import xml.etree.ElementTree as xml
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
@@ -34,6 +37,12 @@ class Report:
         self.failed += failed
         self.skipped += skipped
 
+    def fail(self, name, output=""):
+        """One failure with its name and what there is to read about it."""
+        self.add(failed=1)
+        self.broken.append(name)
+        say(f"   FAILED: {name}" + (f"\n{output}" if output else ""))
+
 
 def say(text):
     print(text, flush=True)
@@ -44,11 +53,17 @@ def run(log, argv, **more):
     with open(log, "a", encoding="utf-8") as file:
         file.write("$ " + " ".join(argv) + "\n")
         file.flush()
-        return subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
-                              stderr=subprocess.STDOUT, check=False, **more).returncode
+        try:
+            return subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
+                                  stderr=subprocess.STDOUT, check=False, **more).returncode
+        except OSError as error:
+            file.write(f"{argv[0]}: {error.strerror}\n")
+            return 127
 
 
 def tail(log, lines=60):
+    if not os.path.exists(log):
+        return ""
     with open(log, encoding="utf-8", errors="replace") as file:
         return "".join(file.readlines()[-lines:])
 
@@ -60,9 +75,7 @@ def one(log, report, name, argv, **more):
         report.add(skipped=1)
         say(f"   skipped: {name}")
     elif status:
-        report.add(failed=1)
-        report.broken.append(name)
-        say(f"   FAILED: {name} (exit {status})\n{tail(log)}")
+        report.fail(name, f"(exit {status})\n{tail(log)}")
     else:
         report.add(passed=1)
     return status == 0
@@ -71,15 +84,17 @@ def one(log, report, name, argv, **more):
 def build(log, report, preset, target="all"):
     status = run(log, ["tools/build", preset, target, f"-j{JOBS}"])
     if status:
-        report.add(failed=1)
-        report.broken.append(f"build {preset}")
-        say(f"   FAILED: build of {preset}\n{tail(log)}")
+        report.fail(f"build {preset} {target}", tail(log))
     return status == 0
 
 
 def count_gtest(path):
-    with open(path, encoding="utf-8") as file:
-        suite = json.load(file)
+    """Passed, failed and skipped cases of a gtest program; None when it left no (whole) results."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            suite = json.load(file)
+    except (OSError, ValueError):
+        return None
     skipped = sum(1 for group in suite.get("testsuites", []) for case in group.get("testsuite", [])
                   if case.get("result") == "SKIPPED" or case.get("status") == "NOTRUN")
     failed = suite.get("failures", 0) + suite.get("errors", 0)
@@ -94,25 +109,48 @@ def ctest(log, report, preset, *select, jobs=JOBS):
     junit = os.path.join(results, "ctest.xml")
     environment = dict(os.environ, GTEST_OUTPUT=f"json:{results}/", GTEST_COLOR="no",
                        FABRO_REQUIRE=os.environ.get("FABRO_REQUIRE", "kernel"))
-    run(log, ["ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-j", jobs,
-              "--timeout", "900", "--output-junit", junit, *select], env=environment)
-    for case in xml.parse(junit).getroot().iter("testcase"):
-        name, status = case.get("name"), case.get("status")
-        file = os.path.join(results, name + ".json")
-        if status == "run" and os.path.exists(file):
-            report.add(*count_gtest(file))
-        elif status in ("notrun", "disabled", "skipped"):
-            report.add(skipped=1)
-            say(f"   skipped: {name}")
-        elif status == "run":
-            report.add(passed=1)
-        else:
-            counted = count_gtest(file) if os.path.exists(file) else (0, 1, 0)
-            report.add(counted[0], max(counted[1], 1), counted[2])
-            report.broken.append(name)
-            output = case.findtext("system-out") or ""
-            shown = [l for l in output.split("\n") if " OK ]" not in l and "[ RUN" not in l]
-            say(f"   FAILED: {name}\n" + "\n".join(shown[-80:]))
+    status = run(log, ["ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-j", jobs,
+                       "--timeout", "900", "--no-tests=error", "--output-junit", junit, *select],
+                 env=environment)
+    read_ctest(log, report, f"ctest {preset}", status, junit)
+
+
+def read_ctest(log, report, name, status, junit):
+    """Counts what ctest wrote; its own death, or a failure that no test explains, is a failure too."""
+    try:
+        cases = list(xml.parse(junit).getroot().iter("testcase"))
+    except (OSError, xml.ParseError):
+        cases = []
+    if not cases:
+        report.fail(f"{name}: no results (exit {status})", tail(log))
+        return
+    before = report.failed
+    for case in cases:
+        read_case(report, case, os.path.join(os.path.dirname(junit), case.get("name") + ".json"))
+    if status and report.failed == before:
+        report.fail(f"{name}: exit {status} though every test passed", tail(log))
+
+
+def read_case(report, case, results):
+    """One ctest test: a gtest program, whose cases count one by one, or any other program."""
+    name, status, counted = case.get("name"), case.get("status"), count_gtest(results)
+    output = case.findtext("system-out") or ""
+    told = case.find("skipped")
+    by_itself = told is not None and told.get("message", "").startswith("SKIP_")
+    if status == "disabled" or (status == "notrun" and by_itself):
+        report.add(skipped=1)
+        say(f"   skipped: {name}")
+    elif status == "run" and os.path.exists(results) and (not counted or not sum(counted) or counted[1]):
+        report.fail(name, f"it ended well, but its results say {counted or 'nothing'}")
+    elif status == "run":
+        report.add(*(counted or (1, 0, 0)))
+        if counted and counted[2]:
+            say(f"   skipped: {counted[2]} of {name}")
+    else:  # Failed, crashed, timed out, or was never built ("notrun").
+        passed, failed, skipped = counted or (0, 0, 0)
+        report.add(passed, max(failed - 1, 0), skipped)
+        shown = [l for l in output.split("\n") if " OK ]" not in l and "[ RUN" not in l]
+        report.fail(name, "\n".join(shown[-80:]))
 
 
 def stage_lint(log, report):
@@ -123,6 +161,7 @@ def stage_lint(log, report):
     one(log, report, "clang-format (mend with: make format)",
         ["clang-format-19", "--dry-run", "-Werror", *files])
     one(log, report, "lints find what they are for", ["python3", "-W", "error", "tests/lint/lint_test.py"])
+    one(log, report, "tools/test.py counts right", ["python3", "-W", "error", "tests/lint/test_runner_test.py"])
     for generated in sorted(glob.glob(os.path.join(ROOT, "tests/lint/generated/*.sh"))):
         one(log, report, os.path.basename(generated), ["bash", generated])
 
@@ -150,7 +189,7 @@ def stage_tsan(log, report):
 def stage_vm(log, report):
     if not build(log, report, "release"):
         return
-    for script in sorted(glob.glob(os.path.join(ROOT, "tests/guests/vm/suite-*.sh"))):
+    for script in found(report, "suites for the virtual machine", "tests/guests/vm/suite-*.sh"):
         one(log, report, os.path.basename(script), ["bash", script])
 
 
@@ -160,34 +199,63 @@ def stage_hello(log, report):
 
 
 def stage_tidy(log, report):
-    run(log, ["cmake", "--preset", "tidy"])
-    files = [f for f in subprocess.run(["git", "-C", ROOT, "ls-files", "src/**.cc", "apps/**.cc"],
+    if run(log, ["cmake", "--preset", "tidy"]):
+        report.fail("configuring the preset tidy", tail(log))
+        return
+    with open(os.path.join(ROOT, "build/tidy/compile_commands.json"), encoding="utf-8") as file:
+        known = {os.path.relpath(entry["file"], ROOT) for entry in json.load(file)}
+    # Tests are not asked: gtest's macros are what they would be about.
+    files = [f for f in subprocess.run(["git", "-C", ROOT, "ls-files", "src/*.cc", "apps/*.cc"],
                                        capture_output=True, text=True, check=False).stdout.split()
              if not f.endswith("_test.cc")]
-    if run(log, ["cmake", "--build", "build/tidy", "--target", "generated", "--", f"-j{JOBS}"]):
-        say("   (no generated sources)")
-    one(log, report, "clang-tidy", ["run-clang-tidy-19", "-quiet", "-j", JOBS, "-p", "build/tidy",
-                                    *[os.path.join(ROOT, f) for f in files]])
+    for file in sorted(set(files) - known):
+        report.fail(f"clang-tidy {file}", "no target compiles it")
+
+    def tidy(file):
+        mine = f"{log}.{file.replace('/', '_')}"
+        status = run(mine, ["clang-tidy-19", "--quiet", "-p", "build/tidy", file])
+        output = tail(mine, 400)
+        os.remove(mine)
+        return file, status, output
+
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        for file, status, output in pool.map(tidy, sorted(set(files) & known)):
+            with open(log, "a", encoding="utf-8") as kept:
+                kept.write(output)
+            if status:
+                report.fail(f"clang-tidy {file}", output)
+            else:
+                report.add(passed=1)
 
 
 def stage_fuzz(seconds):
     def fuzz(log, report):
-        if not build(log, report, "fuzz"):
+        if not build(log, report, "fuzz", "fuzzers"):
             return
-        for target in sorted(glob.glob(os.path.join(ROOT, "build/fuzz/bin/fuzz_*"))):
-            name = os.path.basename(target).removeprefix("fuzz_")
-            found = os.path.join(ROOT, "build/fuzz/found", name)
-            os.makedirs(found, exist_ok=True)
-            one(log, report, f"fuzz {name}",
-                [target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-                 f"-artifact_prefix={found}/", found, os.path.join(ROOT, "tests/fuzz", name, "corpus")])
+        for corpus in found(report, "fuzz targets", "tests/fuzz/*/corpus"):
+            name = os.path.basename(os.path.dirname(corpus))
+            mine, finds = f"{log}.{name}", os.path.join(ROOT, "build/fuzz/found", name)
+            os.makedirs(finds, exist_ok=True)
+            one(mine, report, f"fuzz {name}",
+                [f"build/fuzz/bin/fuzz_{name}", f"-max_total_time={seconds}", "-timeout=10",
+                 "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={finds}/", finds, corpus])
+            runs = re.search(r"number_of_executed_units: (\d+)", tail(mine))
+            say(f"   {name}: {runs.group(1) if runs else 'no'} inputs")
     return fuzz
+
+
+def found(report, what, pattern):
+    """The files of a pattern; that there is none is a failure, for then nothing would be tested."""
+    files = sorted(glob.glob(os.path.join(ROOT, pattern)))
+    if not files:
+        report.fail(f"there are no {what} ({pattern})")
+    return files
 
 
 def stage_soak(log, report):
     if build(log, report, "release"):
         environment = dict(os.environ, FABRO_SOAK="1")
-        for program in sorted(glob.glob(os.path.join(ROOT, "build/release/bin/*_soak"))):
+        for program in found(report, "soak programs", "build/release/bin/*_soak"):
             one(log, report, os.path.basename(program), [program], env=environment)
 
 
@@ -195,7 +263,7 @@ def stage_bench(log, report):
     if not build(log, report, "release"):
         return
     os.makedirs(os.path.join(ROOT, "build/bench"), exist_ok=True)
-    for program in sorted(glob.glob(os.path.join(ROOT, "build/release/bin/*_bench"))):
+    for program in found(report, "benchmarks", "build/release/bin/*_bench"):
         name = os.path.basename(program).removesuffix("_bench")
         mine = log + "." + name
         if one(mine, report, f"bench {name}", [program, "--out", f"build/bench/{name}.json"]):
@@ -204,29 +272,47 @@ def stage_bench(log, report):
 
 def stage_leftovers(before):
     def check(log, report):
-        found = leftovers.since(before)
-        report.add(passed=not found, failed=bool(found))
-        if found:
-            report.broken.append("leftovers")
-            say("   FAILED: the tests left behind\n   " + "\n   ".join(found))
+        left = leftovers.since(before)
         with open(log, "a", encoding="utf-8") as file:
-            file.write("\n".join(found) + "\n")
+            file.write("\n".join(left) + "\n")
+        if left:
+            report.fail("leftovers: the tests left behind", "   " + "\n   ".join(left))
+        else:
+            report.add(passed=1)
     return check
 
 
 def stage_module(module):
     def test(log, report):
+        tested = False
         for preset, jobs in (("dev", JOBS), ("release", "1")):
-            run(log, ["cmake", "--preset", preset])
-            listed = subprocess.run(["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1",
-                                     "-R", f"^(fuzz_)?{module}"], cwd=ROOT, capture_output=True, text=True, check=False)
-            names = [t["name"] for t in json.loads(listed.stdout).get("tests", [])]
+            if run(log, ["cmake", "--preset", preset]):
+                report.fail(f"configuring the preset {preset}", tail(log))
+                continue
+            names = names_of(preset, f"^(fuzz_)?{module}")
             if not names:
                 continue
-            programs = names + (["programs"] if preset == "release" else [])
+            tested = True
+            # A test that is no program of ours (a check of the tables) has nothing to build.
+            targets = [n for n in names if n in targets_of(preset)]
+            programs = targets + (["programs"] if preset == "release" else [])
             if all(build(log, report, preset, name) for name in programs):
                 ctest(log, report, preset, "-R", f"^(fuzz_)?{module}", jobs=jobs)
+        if not tested:
+            report.fail(f"no test has a name that begins with {module}")
     return test
+
+
+def names_of(preset, pattern):
+    listed = subprocess.run(["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1", "-R", pattern],
+                            cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    return [test["name"] for test in json.loads(listed or "{}").get("tests", [])]
+
+
+def targets_of(preset):
+    listed = subprocess.run(["cmake", "--build", f"build/{preset}", "--target", "help"], cwd=ROOT,
+                            capture_output=True, text=True, check=False).stdout
+    return {line.split(":")[0] for line in listed.splitlines()}
 
 
 def budgets():
@@ -251,6 +337,20 @@ def plan_of(mode, module, before):
             "bench": [("bench", stage_bench)] + last}[mode]
 
 
+def run_stage(name, stage, log, report, allowed):
+    """One stage with its line at the end. A fault in the stage itself is a failure, not the end of the run."""
+    say(f"== {name}")
+    start, passed, failed = time.monotonic(), report.passed, report.failed
+    try:
+        stage(log, report)
+    except Exception:  # Whatever it is, the other stages still have something to say.
+        report.fail(f"{name}: the stage itself", traceback.format_exc())
+    seconds = time.monotonic() - start
+    if seconds > allowed.get(name, float("inf")):
+        report.fail(f"{name}: {seconds:.0f} s, its budget is {allowed[name]:.0f} s")
+    say(f"   {report.passed - passed} passed, {report.failed - failed} failed in {seconds:.0f} s")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mode", choices=["test", "check-all", "soak", "bench"])
@@ -261,16 +361,9 @@ def main():
     began = time.monotonic()
     for name, stage in plan_of(options.mode, options.module, leftovers.snapshot()):
         log = os.path.join(ROOT, "build/logs", name + ".log")
-        if os.path.exists(log):
-            os.remove(log)
-        say(f"== {name}")
-        start, passed, failed = time.monotonic(), report.passed, report.failed
-        stage(log, report)
-        seconds = time.monotonic() - start
-        if seconds > allowed.get(name, 3600):
-            report.add(failed=1)
-            report.broken.append(f"{name}: {seconds:.0f} s, its budget is {allowed[name]:.0f} s")
-        say(f"   {report.passed - passed} passed, {report.failed - failed} failed in {seconds:.0f} s")
+        for old in glob.glob(glob.escape(log) + "*"):
+            os.remove(old)
+        run_stage(name, stage, log, report, allowed)
     say(f"== {options.mode}: {time.monotonic() - began:.0f} s; logs in build/logs")
     for name in report.broken:
         say(f"   failed: {name}")
