@@ -58,6 +58,8 @@ std::string ToString(const Problem& problem) {
   return text;
 }
 
+TomlValue::TomlValue() = default;
+
 const TomlValue* TomlValue::Find(std::string_view name) const {
   for (const auto& [key, member] : members) {
     if (key == name) return &member;

@@ -38,6 +38,8 @@ struct TomlValue {
   std::size_t line = 0;
   std::size_t column = 0;
 
+  TomlValue();  // Out of line: clang makes `members` before their pair is whole otherwise.
+
   const TomlValue* Find(std::string_view name) const;
 };
 

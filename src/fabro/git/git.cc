@@ -19,6 +19,7 @@ std::vector<std::string> Environment(const Options& options) {
   }
   for (const auto& [name, value] : options.env) env[name] = value;
   std::vector<std::string> entries;
+  entries.reserve(env.size());
   for (const auto& [name, value] : env) entries.push_back(name + "=" + value);
   return entries;
 }

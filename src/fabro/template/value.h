@@ -28,16 +28,16 @@ struct Map {
 struct Value {
   std::variant<std::string, bool, std::int64_t, double, List, Map> data;
 
-  Value() = default;
-  Value(std::string text) : data(std::move(text)) {}              // NOLINT(google-explicit-*)
-  Value(std::string_view text) : data(std::string(text)) {}       // NOLINT(google-explicit-*)
-  Value(const char* text) : data(std::string(text)) {}            // NOLINT(google-explicit-*)
-  Value(bool flag) : data(flag) {}                                // NOLINT(google-explicit-*)
-  Value(int number) : data(static_cast<std::int64_t>(number)) {}  // NOLINT(google-explicit-*)
-  Value(std::int64_t number) : data(number) {}                    // NOLINT(google-explicit-*)
-  Value(double number) : data(number) {}                          // NOLINT(google-explicit-*)
-  Value(List list) : data(std::move(list)) {}                     // NOLINT(google-explicit-*)
-  Value(Map map) : data(std::move(map)) {}                        // NOLINT(google-explicit-*)
+  Value();
+  Value(std::string text);       // NOLINT(google-explicit-*)
+  Value(std::string_view text);  // NOLINT(google-explicit-*)
+  Value(const char* text);       // NOLINT(google-explicit-*)
+  Value(bool flag);              // NOLINT(google-explicit-*)
+  Value(int number);             // NOLINT(google-explicit-*)
+  Value(std::int64_t number);    // NOLINT(google-explicit-*)
+  Value(double number);          // NOLINT(google-explicit-*)
+  Value(List list);              // NOLINT(google-explicit-*)
+  Value(Map map);                // NOLINT(google-explicit-*)
 
   friend bool operator==(const Value& a, const Value& b) = default;
 };
@@ -48,6 +48,18 @@ struct Member {
 
   friend bool operator==(const Member&, const Member&) = default;
 };
+
+// After Member, not in the class: a vector of an incomplete type may not be made or destroyed.
+inline Value::Value() = default;
+inline Value::Value(std::string text) : data(std::move(text)) {}
+inline Value::Value(std::string_view text) : data(std::string(text)) {}
+inline Value::Value(const char* text) : data(std::string(text)) {}
+inline Value::Value(bool flag) : data(flag) {}
+inline Value::Value(int number) : data(static_cast<std::int64_t>(number)) {}
+inline Value::Value(std::int64_t number) : data(number) {}
+inline Value::Value(double number) : data(number) {}
+inline Value::Value(List list) : data(std::move(list)) {}
+inline Value::Value(Map map) : data(std::move(map)) {}
 
 // How a value stands in rendered text: strings as they are, true and false, numbers without an
 // empty fraction, lists and maps as compact JSON.

@@ -84,6 +84,7 @@ void ReplyEntry(const struct stat& status, const char* path) {
   entry.mode = status.st_mode;
   const std::size_t length = std::strlen(path);
   std::memcpy(payload, &entry, sizeof(entry));
+  // NOLINTNEXTLINE(bugprone-not-null-terminated-result): the frame says the length.
   std::memcpy(payload + sizeof(entry), path, length);
   Reply(Frame::kEntry, payload, sizeof(entry) + length);
 }

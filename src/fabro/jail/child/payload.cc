@@ -196,6 +196,7 @@ int ExecuteByPath(Payload& payload) {
     const std::size_t length =
         end == nullptr ? std::strlen(at) : static_cast<std::size_t>(end - at);
     char directory[wire::kPathMax] = {};
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): the array is zeroes.
     std::memcpy(directory, at, length);
     at += length + (end == nullptr ? 0 : 1);
     if (length == 0) continue;
