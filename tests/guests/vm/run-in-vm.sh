@@ -11,6 +11,7 @@
 #   VM_KERNEL   kernel image (default: the oldest /boot/vmlinuz-*-cloud-amd64)
 #   VM_MEM      MiB (512)    VM_CPUS (2)    VM_TIMEOUT seconds (300)
 #   VM_MODULES  kernel modules to load, in order      VM_EXTRA  files or folders carried along
+#   VM_TREE     folder whose content is laid over /   VM_DISK   MiB of an ext4 disk on /tmp (none: tmpfs)
 #   VM_APPEND   words for the kernel command line     VM_ENV    NAME=VALUE ... for the program
 set -euo pipefail
 
@@ -28,7 +29,9 @@ program=$(readlink -f "$1"); shift
 
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,root,etc,run,usr/bin,lib/modules}
+# As on Debian itself: /bin and its like are links into /usr.
+mkdir -p "$root"/{dev,proc,sys,tmp,root,etc,run,var/tmp} "$root"/usr/{bin,sbin,lib/modules,lib64}
+for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
 cp "$(command -v busybox)" "$root/bin/busybox"
 install -m755 "$program" "$root/prog"
 
@@ -46,6 +49,19 @@ for extra in ${VM_EXTRA:-}; do
   find "$extra" -type f -perm /111 | while read -r file; do carry_libraries "$file"; done
 done
 
+if [ -n "${VM_TREE:-}" ]; then
+  cp -a "$VM_TREE/." "$root/"
+  find "$VM_TREE" -type f \( -perm /111 -o -name '*.so' \) | while read -r file; do carry_libraries "$file"; done
+fi
+
+# A disk of its own, since tmpfs maps no ids before Linux 6.3.
+disk=()
+if [ -n "${VM_DISK:-}" ]; then
+  mke2fs -q -t ext4 -O ^has_journal "$work/disk" "${VM_DISK}M" >/dev/null || die "mke2fs failed; fix: apt-get install e2fsprogs"
+  disk=(-drive "file=$work/disk,format=raw,if=virtio,cache=unsafe")
+  VM_MODULES="virtio_pci virtio_blk ${VM_MODULES:-}"
+fi
+
 # Modules in load order; Debian's 6.12 compresses them.
 : >"$root/lib/modules/list"
 for module in ${VM_MODULES:-}; do
@@ -59,10 +75,10 @@ done | awk '!seen[$0]++' | while read -r path; do
   echo "$name" >>"$root/lib/modules/list"
 done
 
-printf '%q ' "$@" >"$root/args"
+{ [ $# = 0 ] || printf '%q ' "$@"; } >"$root/args"
 printf '%s\n' ${VM_ENV:-} >"$root/environment"
-echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
-echo 'root:x:0:' >"$root/etc/group"
+printf '%s\n' root:x:0:0:root:/root:/bin/sh nobody:x:65534:65534:nobody:/:/bin/false >"$root/etc/passwd"
+printf '%s\n' root:x:0: nogroup:x:65534: >"$root/etc/group"
 
 cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
@@ -81,6 +97,8 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 while read -r module; do insmod "/lib/modules/$module" || echo "insmod $module failed"; done </lib/modules/list
+[ ! -b /dev/vda ] || mount -t ext4 /dev/vda /tmp
+chmod 1777 /tmp /var/tmp
 ip link set lo up 2>/dev/null
 exec >/dev/ttyS1 2>&1 </dev/null
 stty -F /dev/ttyS1 -opost 2>/dev/null
@@ -99,6 +117,7 @@ status=0
 timeout "${VM_TIMEOUT:-300}" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max \
   -m "${VM_MEM:-512}" -smp "${VM_CPUS:-2}" -nodefaults -no-user-config -display none -no-reboot \
   -serial "file:$work/console" -serial "file:$work/out" -kernel "$kernel" -initrd "$work/initrd" \
+  "${disk[@]}" \
   -append "console=ttyS0 quiet reboot=t panic=-1 mitigations=off cgroup_no_v1=all ${VM_APPEND:-}" \
   </dev/null || status=$?
 grep -av '^@@VM-EXIT' "$work/out" || true
