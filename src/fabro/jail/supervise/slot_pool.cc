@@ -48,9 +48,10 @@ SlotPool::SlotPool(cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::stri
       most_idle_(most_idle) {}
 
 Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program,
-                                                 std::size_t most_idle) {
+                                                 std::size_t most_idle,
+                                                 std::span<const pid_t> kin) {
   const cgroup::Hierarchy hierarchy = TRY(cgroup::Detect());
-  cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid()));
+  cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid(), kin));
   TRY(cgroup::ClearDeadSlots(jobs));
   IdPool ids = TRY_IN("leasing ids", OpenIds(most_idle > 0));
   const std::string bytes = TRY_IN("reading faber-init", ReadFile(init_program));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,10 @@ class SlotPool {
   // Finds the control groups, clears what dead owners left (groups and leases of ids), and makes
   // the sealed copy of the program at `init_program`. At most `most_idle` slots are kept between
   // Jails.
+  // `kin`: see JobRoot::Open.
   static Result<std::unique_ptr<SlotPool>> Open(const std::string& init_program,
-                                                std::size_t most_idle);
+                                                std::size_t most_idle,
+                                                std::span<const pid_t> kin = {});
   SlotPool(const SlotPool&) = delete;
   SlotPool& operator=(const SlotPool&) = delete;
 

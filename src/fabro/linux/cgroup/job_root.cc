@@ -9,18 +9,14 @@
 #include <chrono>
 #include <utility>
 
+#include "fabro/linux/cgroup/own_group.h"
 #include "fabro/linux/file.h"
 
 namespace fabro::cgroup {
 namespace {
 
 constexpr char kJobs[] = "jobs";
-constexpr char kService[] = "service";
 constexpr char kSup[] = "sup";
-constexpr char kScopeFix[] =
-    "start it in a delegated group: systemd-run --scope -p Delegate=yes faber ...";
-
-std::string TopName(uid_t uid) { return "faber-" + std::to_string(uid); }
 
 std::string FixFor(int sys_errno, Mode mode) {
   switch (sys_errno) {
@@ -44,47 +40,14 @@ Error Unavailable(Error error, Mode mode) {
   return std::move(error).In("layer cgroup");
 }
 
-// Our own group in each tree; where we are already in `faber-<uid>/service`, the group above that.
-Result<Group> OpenOwn(const Hierarchy& hierarchy, uid_t uid) {
-  std::vector<Member> members;
-  for (const Place& place : hierarchy.places) {
-    std::string own = place.own_path;
-    const std::string service = TopName(uid) + "/" + kService;
-    if (own == service) own.clear();
-    if (own.ends_with("/" + service)) own.resize(own.size() - service.size() - 1);
-    DirFd dir = TRY(OpenDir(place.mount_point + "/" + own));
-    members.push_back(Member{std::move(dir), place.version, place.controllers});
-  }
-  return Group("", std::move(members));
-}
-
-// The v2 rule of no internal processes: a group with controllers for its children has no process
-// itself, its root excepted. We move ourselves out of the way, and nobody else.
-Status EnableOwn(const Group& own, uid_t uid) {
-  Status enabled = own.EnableForChildren();
-  if (enabled || enabled.error().sys_errno != EBUSY) return enabled;
-  const Member& tree = *own.unified();
-  const std::string top = TopName(uid);
-  const DirFd service = TRY(MakeDirsAt(tree.dir.get(), top + "/" + kService));
-  TRY(WriteControlAt(service.get(), "cgroup.procs", "0"));
-  enabled = own.EnableForChildren();
-  if (enabled || enabled.error().sys_errno != EBUSY) return enabled;
-  TRY(WriteControl(tree, "cgroup.procs", "0"));
-  ::unlinkat(tree.dir.get(), (top + "/" + kService).c_str(), AT_REMOVEDIR);
-  ::unlinkat(tree.dir.get(), top.c_str(), AT_REMOVEDIR);
-  Error error = std::move(enabled).error().In("other processes share our control group");
-  error.fix = kScopeFix;
-  return error;
-}
-
 struct Roots {
   Group top;
   Group jobs;
 };
 
-Result<Roots> OpenRoots(const Hierarchy& hierarchy, uid_t uid) {
+Result<Roots> OpenRoots(const Hierarchy& hierarchy, uid_t uid, std::span<const pid_t> kin) {
   const Group own = TRY(OpenOwn(hierarchy, uid));
-  TRY(EnableOwn(own, uid));
+  TRY(EnableOwn(own, uid, kin));
   Group top = TRY(own.EnsureChild(TopName(uid)));
   TRY(top.EnableForChildren());
   Group jobs = TRY(top.EnsureChild(kJobs));
@@ -193,8 +156,8 @@ Status SlotGroup::KillAndRemove() {
   return {};
 }
 
-Result<JobRoot> JobRoot::Open(const Hierarchy& hierarchy, uid_t uid) {
-  Result<Roots> roots = OpenRoots(hierarchy, uid);
+Result<JobRoot> JobRoot::Open(const Hierarchy& hierarchy, uid_t uid, std::span<const pid_t> kin) {
+  Result<Roots> roots = OpenRoots(hierarchy, uid, kin);
   if (!roots) return Unavailable(std::move(roots).error(), hierarchy.mode);
   return JobRoot(hierarchy, uid, std::move(roots->top), std::move(roots->jobs));
 }
@@ -214,7 +177,7 @@ Result<SlotGroup> JobRoot::CreateSlot(std::string_view id) {
   Result<Group> made = jobs_.MakeChild(name);
   if (!made && (made.error().sys_errno == ENOENT || made.error().sys_errno == ENODEV)) {
     // Another process of ours found `jobs` empty and removed it.
-    Roots roots = TRY(OpenRoots(hierarchy_, uid_));
+    Roots roots = TRY(OpenRoots(hierarchy_, uid_, {}));
     top_ = std::move(roots.top);
     jobs_ = std::move(roots.jobs);
     made = jobs_.MakeChild(name);

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,10 +83,11 @@ class SlotGroup {
 
 class JobRoot {
  public:
-  // Finds or makes the groups down to `jobs`. On v2 this may move the calling process (and it
-  // alone) into `service`. "cgroup_unavailable" with errno and fix where rights or controllers are
-  // missing.
-  static Result<JobRoot> Open(const Hierarchy& hierarchy, uid_t uid);
+  // Finds or makes the groups down to `jobs`. On v2 this may move the calling process, and with it
+  // those that run the program of one of `kin` (own_group.h), into `service`. "cgroup_unavailable"
+  // with errno and fix where rights or controllers are missing.
+  static Result<JobRoot> Open(const Hierarchy& hierarchy, uid_t uid,
+                              std::span<const pid_t> kin = {});
 
   JobRoot(JobRoot&&) noexcept = default;
   JobRoot& operator=(JobRoot&&) = delete;

@@ -153,6 +153,18 @@ TEST_P(ServiceKernelTest, TheServiceMovesOutOfTheWayOfItsControllers) {
   EXPECT_FALSE(::access((base_ + "/faber-7/jobs").c_str(), F_OK) == 0) << "empty, so removed";
 }
 
+// As a service manager starts faber, and faber its jailer: both are in the group.
+TEST_P(ServiceKernelTest, WhoStartedUsMovesAlong) {
+  Process caller = StartChild([&] {
+    if (!fabro::WriteControl(base_ + "/cgroup.procs", "0")) return 1;
+    const pid_t kin = ::getpid();
+    Process service = StartChild([&] { return JobRoot::Open(*Detect(), 7, {&kin, 1}) ? 0 : 1; });
+    if (*service.Wait() != ExitStatus{ExitStatus::Kind::kExited, 0}) return 2;
+    return Detect()->places[0].own_path.ends_with("/faber-7/service") ? 0 : 3;
+  });
+  EXPECT_EQ(caller.Wait().value(), (ExitStatus{ExitStatus::Kind::kExited, 0}));
+}
+
 TEST_P(ServiceKernelTest, AGroupSharedWithOthersIsRefusedAndLeftAsItWas) {
   Lifeline ready = MakeLifeline().value();
   Process other = StartChild([&] {
