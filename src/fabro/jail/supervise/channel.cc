@@ -10,21 +10,42 @@ namespace {
 
 using wire::Step;
 
+constexpr char kUncoverProc[] =
+    "this machine's /proc is partly covered by mounts (a container?): run on the host, or start the "
+    "container with an unmasked /proc";
+
+// Of ENOSPC: the limit that namespaces(7) names for the kinds made in that step.
+std::string RaiseLimits(const char* names) {
+  return "raise the limits of namespaces, here and in every container around: sysctl " +
+         std::string(names);
+}
+
 std::string FixOf(const wire::Failed& failed) {
+  const bool full = failed.sys_errno == ENOSPC;
   switch (static_cast<Step>(failed.step)) {
     case Step::kUnshareUser:
+      if (full) return RaiseLimits("user.max_user_namespaces, user.max_mnt_namespaces");
       return "allow user namespaces: sysctl -w user.max_user_namespaces=15000 (Ubuntu 24.04: also "
              "kernel.apparmor_restrict_unprivileged_userns=0)";
+    case Step::kForbidUserNamespaces:
+      return kUncoverProc;
+    case Step::kCloneInit:
+    case Step::kSealedNetwork:
+      if (!full) break;
+      return RaiseLimits("user.max_pid_namespaces, user.max_mnt_namespaces, "
+                         "user.max_net_namespaces, user.max_ipc_namespaces, "
+                         "user.max_uts_namespaces");
     case Step::kProc:
-      return failed.sys_errno == EPERM
-                 ? "this machine's /proc is partly covered by mounts (a container?): run on the "
-                   "host, or start the container with an unmasked /proc"
-                 : "needs Linux 5.8 for procfs with subset=pid";
+      if (full) return RaiseLimits("user.max_pid_namespaces");
+      return failed.sys_errno == EPERM ? kUncoverProc
+                                       : "needs Linux 5.8 for procfs with subset=pid";
     case Step::kTimeNamespace:
+      if (full) return RaiseLimits("user.max_time_namespaces");
       return "needs a kernel with CONFIG_TIME_NS (Linux 5.6)";
     default:
-      return "run 'faber check' to see which layers this machine has";
+      break;
   }
+  return "run 'faber check' to see which layers this machine has";
 }
 
 }  // namespace

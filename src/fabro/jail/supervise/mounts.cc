@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "fabro/linux/file.h"
@@ -44,6 +45,17 @@ std::string MapLine(std::uint32_t from, std::uint32_t to) {
   return std::to_string(from) + " " + std::to_string(to) + " 1\n";
 }
 
+// Root without CAP_SYS_ADMIN over its mounts, as containers have it by default, is told so.
+Error MountFailure(const char* call, std::string_view name) {
+  Error error = SysFailure(call, name);
+  if (error.sys_errno == EPERM) {
+    error.reason = "isolation_unavailable";
+    error.fix = "run with CAP_SYS_ADMIN over the mounts: outside the container, or in one that is "
+                "started with it";
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<UniqueFd> MakeIdmap(const IdShift& shift) {
@@ -58,7 +70,7 @@ Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_vi
   const unsigned recursive = wish.recursive ? AT_RECURSIVE : 0;
   UniqueFd mount(static_cast<int>(::syscall(
       SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive)));
-  if (!mount) return SysFailure("open_tree", name);
+  if (!mount) return MountFailure("open_tree", name);
   mount_attr change{};
   change.attr_set = MOUNT_ATTR_NOSUID | (wish.device_node ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
   if (!wish.writable) change.attr_set |= MOUNT_ATTR_RDONLY;
@@ -70,7 +82,7 @@ Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_vi
   }
   if (::syscall(SYS_mount_setattr, mount.get(), "", AT_EMPTY_PATH | recursive, &change,
                 sizeof(change)) != 0) {
-    return SysFailure("mount_setattr", name);
+    return MountFailure("mount_setattr", name);
   }
   return mount;
 }
