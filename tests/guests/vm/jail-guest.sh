@@ -48,7 +48,11 @@ run jail_host_kernel_test
 run jail_child_kernel_test --gtest_filter=-*ReportsWhatALaunchCosts:*UsageOfTheLeader*
 # Once is enough for files, which do not depend on the level; the kill after every call of the
 # jailer needs more than a thousand sandboxes.
-FABRO_LAUNCHES=20 run jail_kernel_test --gtest_filter=-*FilesTest*/Medium:KillEverywhere*
+less=*FilesTest*/Medium:KillEverywhere*
+# Without SO_PEERPIDFD (Linux 6.5) a jailer that listens cannot tell where its caller is, and
+# refuses everybody.
+case $(uname -r) in 6.1.*) less=$less:ListenTest* ;; esac
+FABRO_LAUNCHES=20 run jail_kernel_test "--gtest_filter=-$less"
 # Of the tools that guests use those that are carried along, below one filter of each kind. No
 # compiler, make or git here.
 run linux_seccomp_kernel_test \

@@ -5,8 +5,9 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 repository=$(readlink -f "$here/../../..")
 bin=$repository/build/release/bin
-tree=$(mktemp -d)
-trap 'rm -rf "$tree"' EXIT
+work=$(mktemp -d)
+tree=$work/tree  # What the machine gets at /.
+trap 'rm -rf "$work"' EXIT
 
 # Programs that the tests start by name; busybox gives the others that they use.
 tools="bash dash cat cp cut echo env false head id kill ls mkdir mkfifo mount nice od perl pwd python3.11
@@ -43,10 +44,22 @@ for program in faber faber-jailer faber-init $tests; do
   strip -o "$tree$bin/$program" "$bin/$program"
 done
 
+# Both machines at once: what they run is one thread most of the time.
+# JAIL_KERNELS: other kernel images than all in /boot.
+read -ra kernels <<<"${JAIL_KERNELS:-$(ls -1v /boot/vmlinuz-*-cloud-amd64 | tr '\n' ' ')}"
+[ ${#kernels[@]} -gt 0 ] || { echo "suite-jail: no cloud kernel in /boot"; exit 1; }
+machines=()
+for kernel in "${kernels[@]}"; do
+  VM_KERNEL=$kernel VM_TREE=$tree VM_DISK=256 VM_MEM=1536 VM_TIMEOUT=${VM_TIMEOUT:-900} VM_ENV="BIN=$bin" \
+    "$here/run-in-vm.sh" "$here/jail-guest.sh" "$@" >"$work/out.${kernel##*/}" 2>&1 &
+  machines+=($!)
+done
 failed=0
-for kernel in ${JAIL_KERNELS:-$(ls -1v /boot/vmlinuz-*-cloud-amd64)}; do
-  echo "== isolation engine on ${kernel#*/vmlinuz-}"
-  VM_KERNEL=$kernel VM_TREE=$tree VM_DISK=256 VM_MEM=1536 VM_ENV="BIN=$bin ${JAIL_ENV:-}" \
-    "$here/run-in-vm.sh" "$here/jail-guest.sh" "$@" || failed=1
+for i in "${!kernels[@]}"; do
+  status=0
+  wait "${machines[$i]}" || status=$?
+  echo "== isolation engine on ${kernels[$i]#*/vmlinuz-}: status $status, $SECONDS s"
+  cat "$work/out.${kernels[$i]##*/}"
+  [ "$status" = 0 ] || failed=1
 done
 exit $failed
