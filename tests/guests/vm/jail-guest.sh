@@ -33,6 +33,7 @@ expect 124 "" "$BIN/faber" run --wall-time 1s -- /bin/sleep 100
 expect 2 "for want of cgroup.memory" $as_nobody "$BIN/faber" check
 expect 125 "fix: " $as_nobody "$BIN/faber" run -- /bin/true
 # In a group below the root of the tree, as a service manager gives one: alone, then with a shell.
+echo "+cpu +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/scope
 expect 0 "alone" bash -c "echo \$\$ >/sys/fs/cgroup/scope/cgroup.procs; exec $BIN/faber run -- /bin/echo alone"
 rmdir /sys/fs/cgroup/scope/faber-0/service /sys/fs/cgroup/scope/faber-0 /sys/fs/cgroup/scope
