@@ -53,7 +53,7 @@ model::Json InputJson(const templates::Map& inputs) {
   return json;
 }
 
-runs::RunSpec SpecOf(const WorkflowSource& source,
+runs::RunSpec SpecOf(const WorkflowSource& source, const workflow::Prepared& prepared,
                      const environment::ResolvedEnvironment& environment,
                      const RunOptions& options) {
   const config::Settings& settings = source.settings;
@@ -61,6 +61,7 @@ runs::RunSpec SpecOf(const WorkflowSource& source,
   spec.workflow = source.name;
   spec.workflow_path = std::filesystem::absolute(source.path);
   spec.graph_source = source.text;
+  spec.files = prepared.files;
   spec.goal = source.goal.value_or("");
   spec.inputs = InputJson(settings.inputs);
   spec.labels = settings.labels;
@@ -106,18 +107,18 @@ void ReportOrphans(const std::string& storage, Console& console) {
   for (const std::string& line : *swept) console.Say(line);
 }
 
-int Execute(const WorkflowSource& source, const workflow::Graph& graph,
+int Execute(const WorkflowSource& source, const workflow::Prepared& prepared,
             const environment::ResolvedEnvironment& environment, const RunOptions& options,
             const GlobalOptions& global, Console& console) {
   const fabro::Result<std::string> storage = StorageDir(global);
   if (!storage.ok()) return console.Fail(storage.error());
   ReportOrphans(*storage, console);
   const fabro::Result<runs::RunRef> run =
-      runs::Create(*storage, SpecOf(source, environment, options));
+      runs::Create(*storage, SpecOf(source, prepared, environment, options));
   if (!run.ok()) return console.Fail(run.error());
   console.Say("workflow " + source.path);
   console.Say("run      " + run->id.value() + " in " + environment.slug);
-  DrawGraph(*run, graph, console);
+  DrawGraph(*run, prepared.graph, console);
   const Status started = runs::Start(*run, SelfAsWorker());
   if (!started.ok()) return console.Fail(started.error());
   if (options.detach) {
@@ -152,13 +153,13 @@ int Run(const RunOptions& options, const GlobalOptions& global, Console& console
     return kOk;
   }
   if (options.print == "request") {
-    console.Result(runs::EncodeSpec(SpecOf(*source, *environment, options)));
+    console.Result(runs::EncodeSpec(SpecOf(*source, prepared, *environment, options)));
     return kOk;
   }
   for (const environment::Warning& warning : environment->warnings) {
     console.Warn((warning.path.empty() ? "" : warning.path + ": ") + warning.message);
   }
-  return Execute(*source, prepared.graph, *environment, options, global, console);
+  return Execute(*source, prepared, *environment, options, global, console);
 }
 
 }  // namespace fabro::cli

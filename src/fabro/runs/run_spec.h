@@ -32,7 +32,7 @@ struct RunSpec {
   std::string workflow;                      // Name for people: "hello".
   std::string workflow_path;                 // Absolute, of this machine; for messages.
   std::string graph_source;                  // The workflow file's text.
-  std::map<std::string, std::string> files;  // "@path" as written → content, read when created.
+  std::map<std::string, std::string> files;  // workflow::Prepared::files: "@file" attributes.
   std::string goal;                          // Beats the graph's when not empty.
   model::Json inputs = model::Json::MakeObject();
   std::map<std::string, std::string> labels;

@@ -214,9 +214,7 @@ Result<std::optional<RunEnd>> WorkerRun::PrepareWorkflow() {
     for (const auto& [key, value] : *inputs) options.inputs.Set(key, ToValue(value));
   }
   if (!spec_.goal.empty()) options.goal = spec_.goal;
-  options.directory = spec_.files.empty()
-                          ? spec_.workflow_path.substr(0, spec_.workflow_path.rfind('/'))
-                          : run_dir_ + "/files";
+  options.bundled = spec_.files;  // A resume reads nothing of the user's disk.
   workflow::Prepared prepared = workflow::PrepareGraph(spec_.graph_source, options);
   if (!prepared.ok()) {
     return std::optional(

@@ -114,6 +114,11 @@ void Preparation::InlineFiles() {
 
 // Section 16.1: relative to the workflow file, then to ~/.fabro.
 Result<std::string> Preparation::ReadPromptFile(const std::string& name) const {
+  if (options_.bundled) {
+    const auto stored = options_.bundled->find(name);
+    if (stored != options_.bundled->end()) return stored->second;
+    return Failure(Code::kNotFound, "the run was stored without it", "file_missing");
+  }
   const auto limit = static_cast<std::size_t>(kMaxPromptFileSize.bytes());
   if (name.starts_with("~/") && !options_.home.empty()) {
     return ReadAtMost(options_.home + name.substr(1), limit);
@@ -152,7 +157,8 @@ void Preparation::Inline(const Owner& owner, Attribute& attribute) {
     return refuse("the files of this workflow are larger than " + ToString(kMaxInlinedSize) +
                   " together");
   }
-  attribute.text = *std::move(text);
+  attribute.text = *text;
+  prepared_.files[name] = *std::move(text);
 }
 
 // The goal first: the others may use it.

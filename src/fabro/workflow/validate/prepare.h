@@ -2,6 +2,7 @@
 // parse, inline @files, render templates, validate (the workflow language, sections 5 and 16).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,12 +30,16 @@ struct PrepareOptions {
   std::optional<std::string> goal;  // Of a layer above the graph's own.
   std::string directory = ".";      // Of the workflow file: where "@path" starts.
   std::string home;                 // For "@~/…" and the fallback ~/.fabro; empty: neither.
+  // The files of a stored run, by name as written ("prompts/a.md" of "@prompts/a.md"): when given,
+  // nothing is read from disk.
+  std::optional<std::map<std::string, std::string>> bundled;
   ValidateOptions validate;
 };
 
 struct Prepared {
   Graph graph;  // With files inlined and templates rendered; as far as it got, after errors.
-  std::vector<Diagnostic> diagnostics;  // Sorted.
+  std::vector<Diagnostic> diagnostics;       // Sorted.
+  std::map<std::string, std::string> files;  // What was inlined; for PrepareOptions::bundled.
 
   bool ok() const { return !HasErrors(diagnostics); }
 };

@@ -122,5 +122,21 @@ TEST_F(PrepareTest, AWorkflowThatIsMissingOrNoFileIsAnError) {
   EXPECT_EQ(ReadWorkflowFile((root_ / "flow/p.md").string()).value(), "digraph");
 }
 
+TEST(PrepareTest, AStoredRunReadsItsFilesFromTheBundle) {
+  const std::string text =
+      "digraph G { graph [goal=\"@goal.md\"] start [shape=Mdiamond] exit [shape=Msquare] "
+      "start -> exit }";
+  PrepareOptions options;
+  options.directory = "/nowhere";
+  options.bundled.emplace();
+  (*options.bundled)["goal.md"] = "from the bundle";
+  const Prepared prepared = PrepareGraph(text, options);
+  EXPECT_TRUE(prepared.ok());
+  EXPECT_EQ(prepared.graph.attributes.Text("goal"), "from the bundle");
+  EXPECT_EQ(prepared.files.at("goal.md"), "from the bundle");
+  options.bundled->clear();
+  EXPECT_FALSE(PrepareGraph(text, options).ok());
+}
+
 }  // namespace
 }  // namespace fabro::workflow
