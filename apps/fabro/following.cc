@@ -129,6 +129,7 @@ model::Json SummaryJson(const runs::RunSummary& run) {
   json.Set("created_at", run.created_at).Set("updated_at", run.updated_at);
   json.Set("duration_ms", run.duration_ms).Set("directory", run.ref.dir);
   json.SetIfAny("run_branch", run.run_branch).SetIfAny("final_git_commit_sha", run.final_commit);
+  json.SetIfAny("kept_workspace", run.kept_workspace);
   json.SetIfAny("result", run.result).Set("artifacts", model::Json::Strings(run.artifacts));
   json.Set("last_seq", run.last_seq).Set("live", run.live).Set("broken", run.broken);
   model::Json stages = model::Json::MakeArray();

@@ -132,8 +132,9 @@ provider::SandboxFate FateOf(const runs::RunRef& run) {
   if (!summary.ok() || summary->broken || summary->live) return SandboxFate::kLeave;
   if (!runs::IsTerminal(summary->status)) return SandboxFate::kLeave;
   const auto spec = runs::Spec(run);
-  const bool only_copy = !summary->result.empty() && summary->result.front() != '/';
-  if (!spec.ok() || spec->preserve_sandbox || only_copy) return SandboxFate::kLeave;
+  // Kept on purpose, or because its workspace is the only copy of the result.
+  const bool kept = !summary->kept_workspace.empty();
+  if (!spec.ok() || spec->preserve_sandbox || kept) return SandboxFate::kLeave;
   return SandboxFate::kRemove;
 }
 

@@ -146,11 +146,14 @@ void Summarize(const runs::RunSummary& run, Console& console) {
   if (!run.result.empty()) {
     console.Say("  result     " + run.result + "; take it: fabro artifact cp " + id + ":result");
   }
+  if (!run.kept_workspace.empty()) {
+    console.Say("  kept       " + run.kept_workspace + "; remove it: fabro rm " + id);
+  }
   for (const std::string& artifact : run.artifacts) {
     console.Say("  artefact   " + run.ref.dir + "/artifacts/" + artifact);
   }
   const bool resumable = run.status == runs::RunStatus::kDead ||
-                         run.status == runs::RunStatus::kPaused ||
+                         run.status == runs::RunStatus::kPaused || run.detail == "sandbox_lost" ||
                          (!runs::IsTerminal(run.status) && !run.live);
   if (resumable) console.Say("  go on      fabro resume " + id);
 }

@@ -77,6 +77,7 @@ struct SandboxInfo {
   std::string identifier;         // Sandbox id; empty for local.
   std::string working_directory;  // Inside.
   std::string reconnect;          // One command for a person, or empty.
+  std::string workspace;          // Of this machine: where the work lies; empty: not on it.
   std::vector<std::pair<std::string, std::string>> details;  // level, rootfs, network, shared, …
   std::vector<Notice> notices;    // Found while initializing.
 };

@@ -64,7 +64,8 @@ struct RunSummary {
   std::vector<StageSummary> stages;
   std::string run_branch;  // "fabro/run/<id>", when it holds the result.
   std::string final_commit;
-  std::string result;                  // Path of result.tar.zst, the preserved sandbox, or empty.
+  std::string result;                  // Path of result.tar.zst, or empty.
+  std::string kept_workspace;          // Of a preserved sandbox, on this machine; or empty.
   std::vector<std::string> artifacts;  // Below `<dir>/artifacts`.
   std::uint64_t last_seq = 0;
   bool live = false;    // A worker holds its lock.

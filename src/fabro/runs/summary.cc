@@ -83,7 +83,10 @@ void TakeResult(const Event& event, RunSummary& summary) {
   } else if (event.name == "run.result") {
     summary.run_branch = properties.StringAt("branch");
     summary.result = properties.StringAt("path");
-    if (summary.result.empty()) summary.result = properties.StringAt("sandbox");
+  } else if (event.name == "sandbox.preserved") {
+    summary.kept_workspace = properties.StringAt("workspace");
+  } else if (event.name == "sandbox.cleanup.completed" || event.name == "run.resumed") {
+    summary.kept_workspace.clear();
   }
 }
 

@@ -91,6 +91,7 @@ Status WorkerRun::SaveResult() {
       keep_sandbox_ = true;
       TRY(log_.Notice("warn", saved.error().reason, saved.error().ToString()));
       result.Set("sandbox", workplace_->sandbox->Info().identifier);
+      result.SetIfAny("workspace", workplace_->sandbox->Info().workspace);
     }
   }
   if (result.IsNull()) return {};
@@ -116,7 +117,13 @@ Status WorkerRun::Terminal(const RunEnd& end) {
 Status WorkerRun::CleanUp() {
   if (!workplace_ || !workplace_->sandbox) return {};
   if (spec_.preserve_sandbox || keep_sandbox_) {
-    return workplace_->sandbox->Stop();
+    const provider::SandboxInfo info = workplace_->sandbox->Info();
+    const Status stopped = workplace_->sandbox->Stop();  // Its tree stays, whatever this says.
+    if (!stopped.ok()) TRY(log_.Notice("warn", "sandbox_stop", stopped.error().ToString()));
+    Json kept;
+    kept.Set("provider", info.provider).SetIfAny("sandbox_id", info.identifier);
+    kept.SetIfAny("workspace", info.workspace);
+    return log_.Emit("sandbox.preserved", std::move(kept));
   }
   Json provider;
   provider.Set("provider", workplace_->sandbox->Info().provider);

@@ -203,6 +203,8 @@ SandboxInfo NamespaceSandbox::Info() const {
   info.identifier = SandboxIdOf(config_.context.run_id);
   info.working_directory = WorkingDirectory();
   info.notices = notices_;
+  info.workspace = config_.workspace == WorkspaceMode::kBind ? config_.context.host_directory
+                                                             : directory_ + "/rw/workspace";
   info.details = {{"level", marker_.level},
                   {"rootfs", marker_.rootfs},
                   {"workspace", marker_.workspace},

@@ -162,6 +162,11 @@ Result<std::optional<RunEnd>> Engine::Route() {
   if (state_.failure && state_.failure->failure_class == FailureClass::kCanceled) {
     return std::optional(CancelledEnd());
   }
+  // Whatever the graph says of failures: going on without a sandbox would be a success of nothing.
+  if (state_.sandbox_lost) {
+    const std::string why = state_.failure ? ": " + state_.failure->message : std::string();
+    return std::optional(Failed("the sandbox was lost in stage " + node.id + why, "sandbox_lost"));
+  }
   if (state_.failure && state_.failure->failure_class == FailureClass::kBudgetExhausted) {
     return std::optional(Failed(state_.failure->message, "budget_exhausted"));
   }

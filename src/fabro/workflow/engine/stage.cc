@@ -77,6 +77,8 @@ Result<StageOutcome> Engine::RunAttempts(const Node& node, bool rerun) {
       idle.Set("idle_seconds", std::chrono::duration_cast<std::chrono::seconds>(span).count());
       TRY(log_.Emit("watchdog.timeout", std::move(idle)));
     }
+    // A lost sandbox comes back with a resume only.
+    if (outcome.details.BoolAt("sandbox_lost")) return outcome;
     if (!IsRetryable(outcome) || state_.attempt >= policy.max_attempts) {
       if (outcome.status != StageStatus::kFailed && outcome.retry_requested) {
         return StageOutcome::Failed("the stage asked for a retry, and none is left",

@@ -70,6 +70,8 @@ void Completed(const Event& event, RunState& state) {
   state.status = ParseStageStatus(word).value_or(StageStatus::kFailed);
   state.suggested_next_ids = properties.StringsAt("suggested_next_ids");
   state.failure.reset();
+  const Json* details = properties.Find("details");
+  state.sandbox_lost = details != nullptr && details->BoolAt("sandbox_lost");
   if (state.status == StageStatus::kFailed) {
     state.failure = StageFailure{properties.StringAt("error"),
                                  ParseFailureClass(properties.StringAt("failure_class"))
@@ -121,8 +123,10 @@ void Resumed(const Event& event, RunState& state) {
   ++state.fruitless_resumes;
   state.cancel_requested = false;
   // A person who continues a run that had failed wants the stage that failed it to be tried again.
-  if (state.ended && state.phase == Phase::kCompleted) {
+  // So does one whose sandbox was lost under it, even when the worker died before it could say so.
+  if ((state.ended || state.sandbox_lost) && state.phase == Phase::kCompleted) {
     state.phase = Phase::kAtNode;
+    state.sandbox_lost = false;
     state.loop_failure_signatures.clear();
   }
   state.ended = false;

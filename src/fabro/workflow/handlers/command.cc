@@ -143,8 +143,13 @@ class Command final : public Handler {
     if (error.code == Code::kCancelled) {
       return StageOutcome::Failed(error.ToString(), FailureClass::kCanceled);
     }
-    return StageOutcome::Failed(
+    StageOutcome outcome = StageOutcome::Failed(
         error.ToString(), transient ? FailureClass::kTransientInfra : FailureClass::kDeterministic);
+    // The place itself is gone, not the command alone: no other stage can run there either.
+    if (error.reason == "jail_gone" || error.reason == "infrastructure_failure") {
+      outcome.details.Set("sandbox_lost", true);
+    }
+    return outcome;
   }
 };
 
