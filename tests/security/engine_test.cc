@@ -9,8 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <dirent.h>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -54,7 +54,8 @@ Running Start(Sandbox& sandbox, const model::ExecSpec& spec, std::string* line =
   stdio.err = UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   auto exec = sandbox.jail().Start(spec, std::move(stdio));
   EXPECT_TRUE(exec.ok()) << exec.error().ToString();
-  for (char c = 0; line != nullptr && ::read(out.get(), &c, 1) == 1 && c != '\n';) line->push_back(c);
+  for (char c = 0; line != nullptr && ::read(out.get(), &c, 1) == 1 && c != '\n';)
+    line->push_back(c);
   return {*std::move(exec), std::move(out), UniqueFd(feed[1])};
 }
 
@@ -123,8 +124,8 @@ class RawCaller {
   // Whether the jailer answers at all.
   bool Answers(Type expected) {
     if (!Readable(connection_.get())) return false;
-    const auto message = ReceiveMessage(connection_.get(), jail::protocol::kMaxMessage,
-                                        jail::protocol::kMaxFds);
+    const auto message =
+        ReceiveMessage(connection_.get(), jail::protocol::kMaxMessage, jail::protocol::kMaxFds);
     if (!message || message->closed) return false;
     const auto frame = jail::protocol::DecodeFrame(message->bytes);
     return frame.ok() && frame->type == expected;
@@ -134,7 +135,8 @@ class RawCaller {
     auto pair = MakeSocketPair(SocketType::kSeqPacket);
     if (!pair) return "socketpair";
     streams.insert(streams.begin(), pair->second.get());
-    if (!Send(Type::kExec, jail::protocol::Encode(jail::protocol::StartExec{.spec = spec}), streams)) {
+    if (!Send(Type::kExec, jail::protocol::Encode(jail::protocol::StartExec{.spec = spec}),
+              streams)) {
       return "send";
     }
     pair->second.reset();
@@ -169,7 +171,8 @@ TEST(EngineTest, ACallerThatReadsNothingDoesNotHoldUpTheJailer) {
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const int fds[] = {pair->second.get(), null.get(), null.get(), null.get()};
   ASSERT_TRUE(
-      caller.Send(Type::kExec, jail::protocol::Encode(jail::protocol::StartExec{.spec = True()}), fds)
+      caller
+          .Send(Type::kExec, jail::protocol::Encode(jail::protocol::StartExec{.spec = True()}), fds)
           .ok());
   ASSERT_TRUE(caller.Send(Type::kHello, {}).ok());
   EXPECT_TRUE(caller.Answers(Type::kHelloOk));

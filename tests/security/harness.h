@@ -70,6 +70,8 @@ class Sandbox {
 
   // Stops the Jail and does the host checks; also done on destruction.
   void End();
+  // The test killed the jailer or init: nothing can be stopped any more, but it must end by itself.
+  void EndBroken();
 
  private:
   void AwaitJailer() const;
