@@ -181,6 +181,7 @@ int Zombies(const Arguments&) {
 int Abort(const Arguments&) {
   char* heap = static_cast<char*>(std::malloc(1U << 24U));
   std::memset(heap, 1, 1U << 24U);
+  asm volatile("" ::"r"(heap) : "memory");
   rlimit core{};
   ::getrlimit(RLIMIT_CORE, &core);
   if (core.rlim_max > 1) return Fail("rlimit", "RLIMIT_CORE can be raised");

@@ -32,6 +32,7 @@ int ManyEaters(const Arguments&) {
     if (::fork() == 0) {
       char* block = static_cast<char*>(std::malloc(16 * kMegabyte));
       std::memset(block, 1, 16 * kMegabyte);
+      asm volatile("" ::"r"(block) : "memory");  // Nobody reads it: else it may be left out.
       for (;;) ::pause();
     }
   }
