@@ -43,7 +43,7 @@ bench:
 
 format:
 	@tools/setup test
-	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
+	@git ls-files 'src/*.h' 'src/*.cc' 'apps/*.h' 'apps/*.cc' 'tests/*.h' 'tests/*.cc' | xargs clang-format-19 -i
 
 clean:
 	rm -rf build

@@ -156,7 +156,8 @@ def read_case(report, case, results):
 def stage_lint(log, report):
     for lint in LINTS:
         one(log, report, f"lint {lint}", ["python3", f"tests/lint/{lint}.py"])
-    files = subprocess.run(["git", "-C", ROOT, "ls-files", "*.h", "*.cc"], capture_output=True,
+    files = subprocess.run(["git", "-C", ROOT, "ls-files", "src/*.h", "src/*.cc", "apps/*.h",
+                            "apps/*.cc", "tests/*.h", "tests/*.cc"], capture_output=True,
                            text=True, check=False).stdout.split()
     one(log, report, "clang-format (mend with: make format)",
         ["clang-format-19", "--dry-run", "-Werror", *files])

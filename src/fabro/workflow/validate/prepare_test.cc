@@ -122,7 +122,7 @@ TEST_F(PrepareTest, AWorkflowThatIsMissingOrNoFileIsAnError) {
   EXPECT_EQ(ReadWorkflowFile((root_ / "flow/p.md").string()).value(), "digraph");
 }
 
-TEST(PrepareTest, AStoredRunReadsItsFilesFromTheBundle) {
+TEST_F(PrepareTest, AStoredRunReadsItsFilesFromTheBundle) {
   const std::string text =
       "digraph G { graph [goal=\"@goal.md\"] start [shape=Mdiamond] exit [shape=Msquare] "
       "start -> exit }";
