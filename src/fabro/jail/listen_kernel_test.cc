@@ -1,10 +1,17 @@
 // A jailer that listens: slots that have several Jails one after the other, and what they share.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 #include "fabro/jail/testing/in_jail.h"
+#include "fabro/linux/cgroup/hierarchy.h"
 #include "fabro/linux/poll.h"
 #include "fabro/linux/scoped_dir.h"
 #include "fabro/linux/socket.h"
@@ -14,6 +21,12 @@ namespace fabro::jail::testing {
 namespace {
 
 using Words = std::vector<std::string>;
+
+// Moves the calling process into the group.
+bool WriteControl(const std::string& procs) {
+  const UniqueFd file(::open(procs.c_str(), O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), "0", 1) == 1;
+}
 
 class ListenTest : public ::testing::Test {
  protected:
@@ -60,6 +73,32 @@ TEST_F(ListenTest, TheNextJailOfAPolicyGetsTheSlotAndSaysWhatItShares) {
   EXPECT_EQ(RunIn(*second, Shell("ls -A /tmp /dev/shm /work; set -- /proc/[0-9]*; echo $#"))->out,
             "/dev/shm:\n\n/tmp:\n\n/work:\n1\n")
       << "the shell: init is hidden";
+}
+
+// Else its guest would leave the limits that somebody put on the caller.
+TEST_F(ListenTest, ACallerInAnotherControlGroupIsRefused) {
+  ASSERT_TRUE(Make({}).ok());
+  const auto found = cgroup::Detect();
+  ASSERT_TRUE(found.ok());
+  const cgroup::Place& place = found->places.front();
+  const std::string group =
+      place.mount_point + "/" + place.own_path + "/peer-test-" + std::to_string(::getpid());
+  ASSERT_EQ(::mkdir(group.c_str(), 0755), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!WriteControl(group + "/cgroup.procs")) ::_exit(9);
+    const auto jail = Make({});
+    // The connection may be closed before the refusal is read.
+    const bool refused =
+        !jail && (jail.error().reason == "jailer_refused" || jail.error().sys_errno == ECONNRESET ||
+                  jail.error().sys_errno == EPIPE);
+    if (!refused) std::fprintf(stderr, "%s\n", jail ? "made" : jail.error().ToString().c_str());
+    ::_exit(refused ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(::rmdir(group.c_str()), 0);
 }
 
 TEST_F(ListenTest, FreshSharesNothingAndOtherPoliciesGetOtherSlots) {
