@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "fabro/linux/file.h"
 
@@ -165,9 +167,15 @@ Status SendMessage(int socket, std::string_view bytes, std::span<const int> fds)
 }
 
 Result<Message> ReceiveMessage(int socket, std::size_t max_bytes, std::size_t max_fds) {
+  // Kept and never cleared: to zero what the largest message needs would cost more than the call.
+  static thread_local std::unique_ptr<char[]> buffer;
+  static thread_local std::size_t capacity = 0;
+  if (capacity < max_bytes) {
+    buffer = std::make_unique_for_overwrite<char[]>(max_bytes);
+    capacity = max_bytes;
+  }
   Message message;
-  message.bytes.resize(max_bytes);
-  iovec data{.iov_base = message.bytes.data(), .iov_len = max_bytes};
+  iovec data{.iov_base = buffer.get(), .iov_len = max_bytes};
   // Room for one more than allowed, so that "too many" is seen and not only cut off.
   std::vector<char> control(CMSG_SPACE((max_fds + 1) * sizeof(int)));
   msghdr header{};
@@ -181,11 +189,13 @@ Result<Message> ReceiveMessage(int socket, std::size_t max_bytes, std::size_t ma
   } while (got < 0 && errno == EINTR);
   if (got < 0) return SysFailure("recvmsg");
   message.fds = TakeFds(header);
+  const auto length = static_cast<std::size_t>(got);
+  message.bytes.assign(buffer.get(), std::min(length, max_bytes));
+  ::explicit_bzero(buffer.get(), message.bytes.size());  // Environments carry secrets.
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || message.fds.size() > max_fds) {
     return Failure(Code::kInvalidArgument, "message has more bytes or descriptors than allowed",
                    "message_truncated");
   }
-  message.bytes.resize(static_cast<std::size_t>(got));
   message.closed = got == 0 && message.fds.empty();
   return message;
 }

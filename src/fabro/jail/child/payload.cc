@@ -54,10 +54,13 @@ int TakeTerminal(Payload& payload) {
 
 // A wish above the inherited hard limit is cut to it: root of a machine may lack CAP_SYS_RESOURCE.
 int SetRlimit(const wire::Rlimit& wish) {
-  rlimit now;
   const auto resource = static_cast<__rlimit_resource>(wish.resource);
-  if (::getrlimit(resource, &now) != 0) return errno;
   rlimit next = {wish.soft, wish.hard};
+  if (next.rlim_cur > next.rlim_max) next.rlim_cur = next.rlim_max;
+  if (::setrlimit(resource, &next) == 0) return 0;
+  if (errno != EPERM) return errno;
+  rlimit now;
+  if (::getrlimit(resource, &now) != 0) return errno;
   if (next.rlim_max > now.rlim_max) next.rlim_max = now.rlim_max;
   if (next.rlim_cur > next.rlim_max) next.rlim_cur = next.rlim_max;
   return ErrnoOf(::setrlimit(resource, &next));

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "fabro/jail/supervise/violations.h"
@@ -34,6 +35,18 @@ cgroup::Limits LeafLimits(const model::Limits& limits) {
   return leaf;
 }
 
+// Compiled once: that takes as long as a fork, and a jailer has few of them. Valid for good.
+Result<std::span<const sock_filter>> FilterFor(const seccomp::FilterOptions& options) {
+  using Kept = std::pair<seccomp::FilterOptions, std::vector<sock_filter>>;
+  static std::vector<Kept> kept;  // The loop has one thread.
+  const auto found = std::find_if(kept.begin(), kept.end(),
+                                  [&](const Kept& each) { return each.first == options; });
+  if (found != kept.end()) return std::span<const sock_filter>(found->second);
+  std::vector<sock_filter> filter = TRY(seccomp::CompileFilter(options));
+  kept.emplace_back(options, std::move(filter));
+  return std::span<const sock_filter>(kept.back().second);
+}
+
 void FillUsage(const cgroup::Usage& usage, model::Outcome& outcome) {
   outcome.usage.cpu_time = usage.cpu_time;
   outcome.usage.cpu_user = usage.cpu_user;
@@ -58,8 +71,7 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
       program_(std::move(parts.program)),
       channel_(std::move(parts.channel)) {
   leaf_.emplace(std::move(leaf));
-  const auto usage = group_.ReadUsage();
-  if (usage) sandbox_ooms_ = usage->oom_events;
+  sandbox_ooms_ = group_.ReadOomEvents().value_or(0);
 }
 
 // The limit that the caller set for all commands together is the guest's own too, not an
@@ -105,7 +117,7 @@ Result<std::unique_ptr<Exec>> Exec::Start(Loop& loop, cgroup::SlotGroup& group, 
 }
 
 Status Exec::SendOrder(int status_end) {
-  const std::vector<sock_filter> filter = TRY(seccomp::CompileFilter(filter_));
+  const std::span<const sock_filter> filter = TRY(FilterFor(filter_));
   const model::ExecSpec& spec = plan_.spec;
   wire::Exec order;
   order.exec_id = id_;
@@ -136,7 +148,7 @@ Status Exec::SendOrder(int status_end) {
   }
   order.string_bytes = static_cast<std::uint32_t>(tail.size());
   tail.resize((tail.size() + 7) / 8 * 8, '\0');
-  tail.append(reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter));
+  tail.append(reinterpret_cast<const char*>(filter.data()), filter.size_bytes());
   std::vector<int> fds = {status_end};
   for (const UniqueFd& fd : stdio_) fds.push_back(fd.get());
   fds.insert(fds.end(), attach.begin(), attach.end());
@@ -234,7 +246,7 @@ void Exec::DrainListener() {
 
 void Exec::ArmCpuTimer(Nanos used) {
   // The earliest moment at which the rest can be used up, with all cores at it.
-  const auto cores = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  static const auto cores = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF)));
   const Nanos earliest = (*plan_.spec.limits.cpu_time - used) / cores;
   const Nanos span = std::clamp<Nanos>(earliest, milliseconds(1), kLongestSample);
   cpu_timer_ = loop_.At(steady_clock::now() + span, [this] { SampleCpu(); });

@@ -172,8 +172,8 @@ Status Slot::ProveClean() {
   if (init_ || !zygote_) {
     return Failure(Code::kFailedPrecondition, "a Jail is in the slot", "slot_not_reusable");
   }
-  const cgroup::Usage usage = TRY(group_.sup().ReadUsage());
-  if (usage.pids_current != 1) {
+  const std::uint64_t pids = TRY(group_.sup().ReadPidsCurrent());
+  if (pids != 1) {
     return Failure(Code::kFailedPrecondition, "more than the zygote is in the slot",
                    "slot_not_reusable");
   }

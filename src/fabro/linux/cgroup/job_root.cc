@@ -111,6 +111,7 @@ SlotGroup::SlotGroup(SlotGroup&& other) noexcept
       idle_(std::move(other.idle_)),
       next_(other.next_),
       placer_(other.placer_),
+      applied_(other.applied_),
       live_(std::exchange(other.live_, false)) {}
 
 SlotGroup::~SlotGroup() {
@@ -123,6 +124,14 @@ Status SlotGroup::LetPlace(uid_t uid) {
   if (tree == nullptr) return {};
   TRY(GiveProcs(tree->dir.get(), uid));
   placer_ = uid;
+  return {};
+}
+
+Status SlotGroup::Apply(const Limits& limits) {
+  if (applied_ == limits) return {};
+  applied_.reset();  // Half set, should one of them fail.
+  TRY(ApplyLimits(group_, limits));
+  applied_ = limits;
   return {};
 }
 
@@ -193,6 +202,7 @@ Result<SlotGroup> JobRoot::CreateSlot(std::string_view id) {
     (void)KillAndRemoveTree(jobs_, name);
     return Unavailable(std::move(sup).error(), hierarchy_.mode);
   }
+  made->KeepFilesOpen();
   return SlotGroup(*std::move(made), *std::move(sup));
 }
 

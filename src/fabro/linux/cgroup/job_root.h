@@ -53,11 +53,13 @@ class SlotGroup {
   Status LetPlace(uid_t uid);
   bool may_place() const { return placer_.has_value(); }
 
-  // Limits of the whole slot, `sup` included.
-  Status Apply(const Limits& limits) { return ApplyLimits(group_, limits); }
+  // Limits of the whole slot, `sup` included. Nothing is written when they are already set.
+  Status Apply(const Limits& limits);
 
   // Of the slot as a whole, since it was made.
   Result<Counters> ReadUsage() const { return ReadCounters(group_); }
+  // Counters::oom_events of the same, alone.
+  Result<std::uint64_t> ReadOomEvents() const { return cgroup::ReadOomEvents(group_); }
 
   // An empty leaf without usage: an idle one (its limits may be those of its last use), or a new
   // one.
@@ -78,6 +80,7 @@ class SlotGroup {
   std::vector<Leaf> idle_;
   unsigned next_ = 0;
   std::optional<uid_t> placer_;
+  std::optional<Limits> applied_;
   bool live_ = true;
 };
 

@@ -54,6 +54,8 @@ class Leaf {
 
   // Since the leaf was made or last reset.
   Result<Usage> ReadUsage() const;
+  // Usage::pids_current alone.
+  Result<std::uint64_t> ReadPidsCurrent() const { return cgroup::ReadPidsCurrent(group_); }
 
   Result<bool> Populated() const { return group_.Populated(); }
   // Has POLLPRI when the group may have become empty (then ask Populated); -1 on a v1 host, where

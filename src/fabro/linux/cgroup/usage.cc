@@ -110,6 +110,19 @@ Result<Counters> ReadCounters(const Group& group) {
   return counters;
 }
 
+Result<std::uint64_t> ReadOomEvents(const Group& group) {
+  const Member* memory = group.Find(Controller::kMemory);
+  if (memory == nullptr || memory->version != Version::kV2) return std::uint64_t{0};
+  const std::string events = TRY(ReadControl(*memory, "memory.events.local"));
+  return FindKey(events, "oom").value_or(0);
+}
+
+Result<std::uint64_t> ReadPidsCurrent(const Group& group) {
+  const Member* pids = group.Find(Controller::kPids);
+  if (pids == nullptr) return std::uint64_t{0};
+  return ReadNumber(*pids, "pids.current");
+}
+
 Usage UsageBetween(const Counters& before, const Counters& after, Version version) {
   Usage usage;
   usage.memory_current = ByteSize(after.memory_current);

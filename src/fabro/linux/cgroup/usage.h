@@ -31,6 +31,9 @@ struct Counters {
 };
 
 Result<Counters> ReadCounters(const Group& group);
+// Counters::oom_events and Counters::pids_current alone, 0 where nothing counts them.
+Result<std::uint64_t> ReadOomEvents(const Group& group);
+Result<std::uint64_t> ReadPidsCurrent(const Group& group);
 
 // Whose limit the OOM killer enforced (isolation.md 5.3).
 enum class OomSource {

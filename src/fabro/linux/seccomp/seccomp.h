@@ -73,6 +73,8 @@ struct FilterOptions {
   bool deny_process_creation =
       false;  // Threads only; fork, vfork and clone of a process are EPERM.
   Report report = Report::kNotify;
+
+  bool operator==(const FilterOptions&) const = default;
 };
 
 // What the policy says about one call.
