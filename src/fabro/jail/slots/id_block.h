@@ -32,7 +32,7 @@ struct SubordinateRange {
 struct IdFacts {
   std::vector<SubordinateRange> subuid;
   std::vector<SubordinateRange> subgid;
-  std::vector<std::uint32_t> users;  // All that NSS lists.
+  std::vector<std::uint32_t> users;  // Of /etc/passwd and /etc/group; services are asked id by id.
   std::vector<std::uint32_t> groups;
   std::vector<IdRange> mapped_users;  // Ids that exist in our own user namespace.
   std::vector<IdRange> mapped_groups;
@@ -43,13 +43,13 @@ std::vector<SubordinateRange> ParseSubordinate(std::string_view text);
 // The inner ids of /proc/PID/uid_map.
 std::vector<IdRange> ParseIdMap(std::string_view text);
 
-// Reads /etc/subuid, /etc/subgid, NSS and /proc/self/{uid,gid}_map. Not thread-safe (getpwent(3)).
+// Reads /etc/{passwd,group,subuid,subgid} and /proc/self/{uid,gid}_map. Not thread-safe (fgetpwent(3)).
 Result<IdFacts> ReadIdFacts();
 
 inline constexpr std::uint32_t kBlockSize = 65536;
 
 // `base` empty is identity.base "auto": the `faber` lines of subuid and subgid, which must agree;
-// else the first free block of `count` ids. Taken: ids of NSS users and groups, ranges of subuid
+// else the first free block of `count` ids. Taken: ids of users and groups, ranges of subuid
 // and subgid, systemd's container range (524288 to 1879048191, systemd's UIDS-GIDS document), what
 // is not mapped in our user namespace. "identity_base_collides" names what a configured base meets;
 // "no_free_ids" when there is no block.

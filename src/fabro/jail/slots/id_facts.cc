@@ -2,6 +2,10 @@
 #include <pwd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <vector>
 
 #include "fabro/jail/slots/id_block.h"
 #include "fabro/linux/file.h"
@@ -13,6 +17,28 @@ Result<std::string> ReadIfThere(const std::string& path) {
   Result<std::string> text = ReadFile(path);
   if (!text && text.error().sys_errno == ENOENT) return std::string();
   return text;
+}
+
+using Database = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+// The files alone: asking all services for all names takes milliseconds and most of them list
+// nobody. Whoever leases an id asks them for that one (IdPool::Acquire).
+Result<std::vector<std::uint32_t>> UsersOfFile() {
+  const Database file(std::fopen("/etc/passwd", "re"), std::fclose);
+  std::vector<std::uint32_t> users;
+  if (!file && errno == ENOENT) return users;
+  if (!file) return SysFailure("open", "/etc/passwd");
+  while (const passwd* user = ::fgetpwent(file.get())) users.push_back(user->pw_uid);
+  return users;
+}
+
+Result<std::vector<std::uint32_t>> GroupsOfFile() {
+  const Database file(std::fopen("/etc/group", "re"), std::fclose);
+  std::vector<std::uint32_t> groups;
+  if (!file && errno == ENOENT) return groups;
+  if (!file) return SysFailure("open", "/etc/group");
+  while (const group* entry = ::fgetgrent(file.get())) groups.push_back(entry->gr_gid);
+  return groups;
 }
 
 }  // namespace
@@ -27,12 +53,8 @@ Result<IdFacts> ReadIdFacts() {
   facts.subgid = ParseSubordinate(subgid);
   facts.mapped_users = ParseIdMap(uid_map);
   facts.mapped_groups = ParseIdMap(gid_map);
-  ::setpwent();
-  while (const passwd* user = ::getpwent()) facts.users.push_back(user->pw_uid);
-  ::endpwent();
-  ::setgrent();
-  while (const group* entry = ::getgrent()) facts.groups.push_back(entry->gr_gid);
-  ::endgrent();
+  facts.users = TRY(UsersOfFile());
+  facts.groups = TRY(GroupsOfFile());
   return facts;
 }
 

@@ -65,7 +65,7 @@ bool StillThere(int file, const std::string& path) {
 }
 
 bool HasName(std::uint32_t id) {
-  // Directory services list nobody (getpwent) but know who is asked for.
+  // Of all services: ReadIdFacts knows the files alone.
   return ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr;
 }
 

@@ -5,9 +5,11 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cerrno>
 #include <csignal>
 
@@ -87,12 +89,37 @@ Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_vi
   return mount;
 }
 
-Result<UniqueFd> SealedFile(const char* name, std::string_view text) {
+namespace {
+
+Result<UniqueFd> NewMemory(const char* name) {
   UniqueFd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) return SysFailure("memfd_create", name);
-  TRY(WriteFd(file.get(), text));
+  return file;
+}
+
+Status Seal(int file, const char* name) {
   constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) return SysFailure("F_ADD_SEALS", name);
+  return ::fcntl(file, F_ADD_SEALS, kSeals) == 0 ? Status() : SysFailure("F_ADD_SEALS", name);
+}
+
+}  // namespace
+
+Result<UniqueFd> SealedFile(const char* name, std::string_view text) {
+  UniqueFd file = TRY(NewMemory(name));
+  TRY(WriteFd(file.get(), text));
+  TRY(Seal(file.get(), name));
+  return file;
+}
+
+Result<UniqueFd> SealedCopy(const char* name, int source) {
+  constexpr std::size_t kAtOnce = 4 << 20;
+  UniqueFd file = TRY(NewMemory(name));
+  for (;;) {
+    const ssize_t copied = ::sendfile(file.get(), source, nullptr, kAtOnce);
+    if (copied < 0 && errno != EINTR) return SysFailure("sendfile", name);
+    if (copied == 0) break;
+  }
+  TRY(Seal(file.get(), name));
   return file;
 }
 

@@ -32,5 +32,7 @@ Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_vi
 
 // A sealed memfd with `text`.
 Result<UniqueFd> SealedFile(const char* name, std::string_view text);
+// One with what `source` holds, from its offset to its end.
+Result<UniqueFd> SealedCopy(const char* name, int source);
 
 }  // namespace fabro::jail::supervise

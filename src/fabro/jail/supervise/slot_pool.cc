@@ -54,8 +54,8 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program
   cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid(), kin));
   TRY(cgroup::ClearDeadSlots(jobs));
   IdPool ids = TRY_IN("leasing ids", OpenIds(most_idle > 0));
-  const std::string bytes = TRY_IN("reading faber-init", ReadFile(init_program));
-  UniqueFd program = TRY(SealedFile("faber-init", bytes));
+  const UniqueFd file = TRY_IN("reading faber-init", fabro::Open(init_program, O_RDONLY));
+  UniqueFd program = TRY_IN("reading faber-init", SealedCopy("faber-init", file.get()));
   return std::unique_ptr<SlotPool>(new SlotPool(std::move(jobs), std::move(ids), std::move(program),
                                                 ModeName(hierarchy.mode), most_idle));
 }

@@ -1,5 +1,6 @@
 #include "fabro/linux/cgroup/group.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <ctime>
 #include <limits>
+#include <memory>
 
 #include "fabro/base/check.h"
 #include "fabro/linux/file.h"
@@ -58,6 +60,29 @@ Status WaitForChange(const Member* unified, const UniqueFd& events,
   return {};
 }
 
+// By the type that readdir gives (kernfs does): a look at each of the control files would cost more
+// than all the rest.
+Status AddDirectories(int dir, std::vector<std::string>& names) {
+  DirFd own = TRY(OpenDirAt(dir, "."));
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), ::closedir);
+  if (stream == nullptr) return SysFailure("fdopendir");
+  (void)own.release();  // The stream's from here on.
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr && errno != 0) return SysFailure("readdir");
+    if (entry == nullptr) return {};
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat info{};
+    const bool directory =
+        entry->d_type == DT_DIR ||
+        (entry->d_type == DT_UNKNOWN &&
+         ::fstatat(dir, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode));
+    if (directory) names.emplace_back(name);
+  }
+}
+
 }  // namespace
 
 const Member* Group::Find(Controller controller) const {
@@ -102,14 +127,7 @@ Result<Group> Group::EnsureChild(const std::string& name) const { return Child(n
 
 Result<std::vector<std::string>> Group::Children() const {
   std::vector<std::string> children;
-  for (const Member& member : members_) {
-    const std::vector<std::string> names = TRY(ListDir(member.dir.get()));
-    for (const std::string& name : names) {
-      struct stat info{};
-      if (::fstatat(member.dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      if (S_ISDIR(info.st_mode)) children.push_back(name);
-    }
-  }
+  for (const Member& member : members_) TRY(AddDirectories(member.dir.get(), children));
   std::sort(children.begin(), children.end());
   children.erase(std::unique(children.begin(), children.end()), children.end());
   return children;
