@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,6 +44,14 @@ pid_t ForkInto(int group) {
 // Between fork and exec: enters the `sup` leaf before anything else, then becomes the zygote.
 [[noreturn]] void BecomeZygote(std::span<const int> leaf, int socket, int lifeline, int program) {
   constexpr int kAbove = 16;
+  // A guest of real-time priority could take the machine, and groups of the cpu controller refuse
+  // its tasks (EINVAL).
+  const int policy = ::sched_getscheduler(0);
+  constexpr sched_param kNone = {};
+  if ((policy == SCHED_FIFO || policy == SCHED_RR) &&
+      ::sched_setscheduler(0, SCHED_OTHER, &kNone) != 0) {
+    ::_exit(1);
+  }
   for (const int fd : leaf) {
     if (::write(fd, "0", 1) != 1) ::_exit(1);
   }
