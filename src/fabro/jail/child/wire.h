@@ -116,7 +116,10 @@ struct BuildSlot {
 // own root init may search; /dev/shm is a tmpfs of its own.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
-  std::uint8_t new_network = 1;  // 0: the slot's (sealed).
+  // The slot's (sealed), or one of its own; kNewAndNext: the zygote makes another one while this Jail
+  // runs, so that the next need not wait for it. Each is used by one Jail.
+  enum Network : std::uint8_t { kSlots = 0, kNew = 1, kNewAndNext = 2 };
+  std::uint8_t new_network = kNew;
   std::uint8_t loopback_up = 0;
   std::uint8_t workspace = kMemory;
   std::uint8_t devpts = 0;  // Mount a private devpts and /dev/ptmx.

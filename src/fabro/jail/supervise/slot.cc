@@ -78,10 +78,11 @@ std::int64_t OffsetToZero(clockid_t clock) {
   return -(std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
 }
 
-wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
+wire::SpawnInit PlanInit(const plan::JailPlan& plan, bool another) {
   const model::SandboxSpec& spec = plan.spec;
   wire::SpawnInit init;
-  init.new_network = spec.launch == model::Launch::kSealed ? 0 : 1;
+  init.new_network = another ? wire::SpawnInit::kNewAndNext : wire::SpawnInit::kNew;
+  if (spec.launch == model::Launch::kSealed) init.new_network = wire::SpawnInit::kSlots;
   init.loopback_up = spec.network == model::NetworkMode::kLoopback ? 1 : 0;
   init.workspace = spec.workspace.kind == model::WorkspaceKind::kDisk ? wire::SpawnInit::kDisk
                                                                       : wire::SpawnInit::kMemory;
@@ -209,7 +210,7 @@ Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
     workspace = std::move(mount);
     fds.push_back(workspace.get());
   }
-  const wire::SpawnInit order = PlanInit(plan);
+  const wire::SpawnInit order = PlanInit(plan, reused_);
   TRY(SendWire(socket_.get(), Type::kSpawnInit, BytesOf(order), fds));
   pair.second.reset();
   WireMessage spawned =

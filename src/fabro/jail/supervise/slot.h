@@ -39,6 +39,9 @@ class Slot {
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
+  // More Jails are to come: what the next one needs is made while one runs.
+  void ExpectMore() { reused_ = true; }
+
   // Makes the one Jail of the slot: limits, namespaces, workspace.
   Status SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources);
 
@@ -79,6 +82,7 @@ class Slot {
   std::string policy_;
   std::string sockets_;  // Of a sealed network namespace, at creation.
   bool unmapped_ = false;
+  bool reused_ = false;
   unsigned jails_ = 0;
 };
 

@@ -78,7 +78,10 @@ Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
   }
   const std::string id = "s" + std::to_string(next_++);
   IdLease lease = TRY_IN("leasing ids", ids_.Acquire());
-  return Slot::Start(jobs_, id, std::move(lease), program_.get(), plan, facts, sources);
+  std::unique_ptr<Slot> slot =
+      TRY(Slot::Start(jobs_, id, std::move(lease), program_.get(), plan, facts, sources));
+  if (most_idle_ > 0 && !plan.spec.fresh) slot->ExpectMore();
+  return slot;
 }
 
 Status SlotPool::GiveBack(std::unique_ptr<Slot> slot, bool fresh) {
