@@ -72,8 +72,9 @@ int Report(const Status& status) {
 
 int ServeChild() {
   if (::fcntl(kConnectionFd, F_SETFD, FD_CLOEXEC) != 0) {
-    std::fprintf(stderr, "faber-jailer: no connection on descriptor 3; started by hand? usage: "
-                         "faber-jailer --listen DIR [--slots N] [--idle SECS]\n");
+    std::fprintf(stderr,
+                 "faber-jailer: no connection on descriptor 3; started by hand? usage: "
+                 "faber-jailer --listen DIR [--slots N] [--idle SECS]\n");
     return kUsage;
   }
   ::close_range(kConnectionFd + 1, ~0U, 0);

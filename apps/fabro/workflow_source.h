@@ -14,10 +14,10 @@
 namespace fabro::cli {
 
 struct WorkflowSource {
-  std::string name;       // For people: the file's stem, or the name that was given.
-  std::string path;       // Of the graph's file.
-  std::string directory;  // Where "@path" of the graph starts.
-  std::string text;       // Its content.
+  std::string name;                 // For people: the file's stem, or the name that was given.
+  std::string path;                 // Of the graph's file.
+  std::string directory;            // Where "@path" of the graph starts.
+  std::string text;                 // Its content.
   std::optional<std::string> goal;  // Of the layers above the graph, read from its file.
   config::Settings settings;
 };

@@ -37,7 +37,8 @@ std::string Bash(const Words& words) {
     }
   }
   out << "  esac; fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-         "  [[ \"$cur\" == -* || \"$COMP_CWORD\" -eq 1 ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n}\n"
+         "  [[ \"$cur\" == -* || \"$COMP_CWORD\" -eq 1 ]] || COMPREPLY+=($(compgen -f -- "
+         "\"$cur\"))\n}\n"
          "complete -o filenames -F _fabro fabro";
   return out.str();
 }

@@ -49,15 +49,14 @@ Result<Answer> ReceiveAnswer(int socket, std::uint32_t request, Deadline deadlin
   for (;;) {
     const short events = TRY(PollOne(socket, POLLIN, deadline));
     if (events == 0) return JailGone("the jailer did not answer in time");
-    Message message =
-        TRY(ReceiveMessage(socket, protocol::kMaxMessage, protocol::kMaxFds));
+    Message message = TRY(ReceiveMessage(socket, protocol::kMaxMessage, protocol::kMaxFds));
     if (message.closed) return JailGone("the jailer has ended");
     const protocol::Frame frame = TRY(protocol::DecodeFrame(message.bytes));
     // An answer to somebody who held the connection before us, or who gave up waiting.
     if (frame.request != request && !(frame.request == 0 && frame.type == Type::kError)) continue;
     if (frame.type == Type::kError) return protocol::DecodeError(frame.body);
-    return Answer{.type = frame.type, .body = std::string(frame.body),
-                  .fds = std::move(message.fds)};
+    return Answer{
+        .type = frame.type, .body = std::string(frame.body), .fds = std::move(message.fds)};
   }
 }
 
@@ -118,8 +117,8 @@ struct SpawnActions {
   }
 };
 
-// In a session of its own, so that a Ctrl-C of the caller's terminal does not reach it: it ends when
-// its connection does. It gets no descriptor but the connection, and an empty environment.
+// In a session of its own, so that a Ctrl-C of the caller's terminal does not reach it: it ends
+// when its connection does. It gets no descriptor but the connection, and an empty environment.
 Result<pid_t> StartJailer(const std::string& program, int connection) {
   constexpr int kConnectionFd = 3;
   constexpr int kAbove = 10;
@@ -138,8 +137,8 @@ Result<pid_t> StartJailer(const std::string& program, int connection) {
   ::sigfillset(&all);
   ::posix_spawnattr_setsigmask(&spawn.attributes, &none);
   ::posix_spawnattr_setsigdefault(&spawn.attributes, &all);
-  ::posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                    POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setflags(&spawn.attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   std::string name = "faber-jailer";
   char* argv[] = {name.data(), nullptr};
   char* env[] = {nullptr};
@@ -218,17 +217,16 @@ UniqueFd Exec::TakeTerminal() { return std::move(state_->terminal); }
 
 Status Exec::Signal(int signal) {
   const protocol::Signal order{.number = signal};
-  const Status sent = SendMessage(state_->channel.get(), protocol::EncodeFrame(
-                                                             Type::kSignal, 0, protocol::Encode(order)));
+  const Status sent = SendMessage(state_->channel.get(),
+                                  protocol::EncodeFrame(Type::kSignal, 0, protocol::Encode(order)));
   // Over already: Wait() has the news.
   return sent || sent.error().sys_errno == EPIPE ? Status() : sent;
 }
 
 Status Exec::Terminate(model::Fate fate, std::chrono::milliseconds grace) {
   const protocol::Terminate order{.fate = fate, .grace = grace};
-  const Status sent =
-      SendMessage(state_->channel.get(),
-                  protocol::EncodeFrame(Type::kTerminate, 0, protocol::Encode(order)));
+  const Status sent = SendMessage(
+      state_->channel.get(), protocol::EncodeFrame(Type::kTerminate, 0, protocol::Encode(order)));
   return sent || sent.error().sys_errno == EPIPE ? Status() : sent;
 }
 
@@ -323,7 +321,8 @@ Result<Started> StartOn(int connection, const protocol::StartExec& start, const 
     }
   }
   // One message: requests of several threads cannot mix, and this one has no reply here.
-  if (!SendMessage(connection, protocol::EncodeFrame(Type::kExec, 0, protocol::Encode(start)), fds)) {
+  if (!SendMessage(connection, protocol::EncodeFrame(Type::kExec, 0, protocol::Encode(start)),
+                   fds)) {
     return JailGone("the jailer has ended");
   }
   pair.second.reset();

@@ -1,7 +1,8 @@
 // A live sandbox on this machine: create it once, run commands in it, copy files, stop it.
 //
 //   Jailer    a connection to a faber-jailer: one that this process starts, or a running one
-//   Jail      the sandbox; lives as long as its lease, which is the connection: when the last holder
+//   Jail      the sandbox; lives as long as its lease, which is the connection: when the last
+//   holder
 //             of it is gone, however it died, the jailer kills everything in the Jail
 //   Exec      one command in it, with its own cgroup leaf and Outcome
 //
@@ -10,8 +11,8 @@
 // the rights of the caller.
 //
 // Errors carry a stable `reason`: isolation_unavailable, cgroup_unavailable, level_not_built,
-// bind_refused, workspace_refused, rootfs_refused, spec_invalid, jailer_unreachable, jailer_refused,
-// jail_gone. Spec: isolation engine, sections 2 to 6 and 13.
+// bind_refused, workspace_refused, rootfs_refused, spec_invalid, jailer_unreachable,
+// jailer_refused, jail_gone. Spec: isolation engine, sections 2 to 6 and 13.
 #pragma once
 
 #include <sys/types.h>
@@ -77,7 +78,8 @@ class Exec {
   // To the leader's process group.
   Status Signal(int signal);
   // Ends it: SIGTERM to the group, `grace`, then everything in its leaf is killed. `fate` is what
-  // the Outcome will say unless something stronger happened first (kCancelled, kOutputLimit, kTimedOut).
+  // the Outcome will say unless something stronger happened first (kCancelled, kOutputLimit,
+  // kTimedOut).
   Status Terminate(model::Fate fate, std::chrono::milliseconds grace);
 
   // The Outcome when there is one, without blocking.

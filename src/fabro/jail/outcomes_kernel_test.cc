@@ -84,7 +84,8 @@ TEST_F(OutcomeTest, AMissingDirectoryIsNotExecuted) {
 }
 
 TEST_F(OutcomeTest, MemoryAboveTheLimitIsOutOfMemory) {
-  model::ExecSpec spec = Command({"/usr/bin/python3", "-c", "x = bytearray(200 << 20); print(len(x))"});
+  model::ExecSpec spec =
+      Command({"/usr/bin/python3", "-c", "x = bytearray(200 << 20); print(len(x))"});
   spec.limits.memory = 64_MiB;
   const Ran ran = Do(spec);
   EXPECT_EQ(ran.outcome.fate, Fate::kOutOfMemory) << Words(ran.outcome) << ran.err;

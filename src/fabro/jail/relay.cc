@@ -161,8 +161,7 @@ class Relay {
   }
 
   void WriteInput(short events) {
-    const ssize_t put =
-        pending_.empty() ? 0 : ::write(in_.get(), pending_.data(), pending_.size());
+    const ssize_t put = pending_.empty() ? 0 : ::write(in_.get(), pending_.data(), pending_.size());
     if (put > 0) pending_.erase(0, static_cast<std::size_t>(put));
     const bool refused = put < 0 && errno != EAGAIN && errno != EINTR;
     // The guest closed its stdin: nobody will read the rest.

@@ -37,12 +37,23 @@ std::size_t SequenceLength(std::string_view text, std::size_t at) {
 
 void AppendEscape(char c, std::string& out) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   const auto value = static_cast<unsigned char>(c);
@@ -80,7 +91,8 @@ void AppendDouble(double value, std::string& out) {
   out.append(buffer.data(), end);
 }
 
-void Append(const Json& value, std::string& out) {  // NOLINT(misc-no-recursion): depth is the value's.
+void Append(const Json& value,
+            std::string& out) {  // NOLINT(misc-no-recursion): depth is the value's.
   if (const bool* flag = value.Bool()) {
     out += *flag ? "true" : "false";
   } else if (const std::int64_t* number = value.Int()) {

@@ -30,7 +30,7 @@ enum class Stream { kStdout, kStderr };
 enum class Termination { kExited, kTimedOut, kCancelled };
 
 struct ExecRequest {
-  std::string command;                     // Run by `/bin/bash -c`; or `argv` when not empty.
+  std::string command;  // Run by `/bin/bash -c`; or `argv` when not empty.
   std::vector<std::string> argv;
   std::string cwd;                         // Relative to the working directory; empty: that one.
   std::map<std::string, std::string> env;  // On top of the sandbox's own.
@@ -39,7 +39,7 @@ struct ExecRequest {
   // Output as it comes, in order per stream; bytes, not aligned to characters. An Error ends the
   // command. May be called from another thread than the caller's, never from two at once.
   std::function<Status(Stream, std::string_view)> on_output;
-  std::string exec_id;                     // "<run>/<n>": goes into the environment as FABRO_EXEC.
+  std::string exec_id;  // "<run>/<n>": goes into the environment as FABRO_EXEC.
 };
 
 struct ExecResult {
@@ -79,7 +79,7 @@ struct SandboxInfo {
   std::string reconnect;          // One command for a person, or empty.
   std::string workspace;          // Of this machine: where the work lies; empty: not on it.
   std::vector<std::pair<std::string, std::string>> details;  // level, rootfs, network, shared, …
-  std::vector<Notice> notices;    // Found while initializing.
+  std::vector<Notice> notices;                               // Found while initializing.
 };
 
 struct NetworkPolicy {
@@ -101,8 +101,8 @@ class Sandbox {
  public:
   virtual ~Sandbox() = default;
 
-  // Makes the instance and the workspace, and checks that a command runs. Twice is an error. A failed
-  // Initialize has undone what it made, except a workspace that is state of the run.
+  // Makes the instance and the workspace, and checks that a command runs. Twice is an error. A
+  // failed Initialize has undone what it made, except a workspace that is state of the run.
   virtual Status Initialize() = 0;
   // Stops what runs and keeps the workspace: what a resume finds again.
   virtual Status Stop() = 0;
@@ -120,7 +120,8 @@ class Sandbox {
   // "file:line:text", sorted by path and line.
   virtual Result<std::vector<std::string>> Grep(std::string_view pattern, std::string_view path,
                                                 const GrepOptions& options) = 0;
-  virtual Result<std::vector<std::string>> Glob(std::string_view pattern, std::string_view path) = 0;
+  virtual Result<std::vector<std::string>> Glob(std::string_view pattern,
+                                                std::string_view path) = 0;
   virtual Status Upload(const std::string& host_path, std::string_view path) = 0;
   virtual Status Download(std::string_view path, const std::string& host_path) = 0;
 

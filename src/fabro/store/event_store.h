@@ -46,8 +46,8 @@ void DrainWatch(int watch);
 enum class Durability { kFull, kOff };  // kOff: dry runs, in a temporary directory.
 Result<std::unique_ptr<EventStore>> CreateRunDb(const std::string& run_dir, const RunId& run,
                                                 Durability durability = Durability::kFull);
-// kNotFound "run_store_missing" when there is none; kInternal "run_store_corrupt" when it is none of
-// ours or damaged. `read_only` refuses Append.
+// kNotFound "run_store_missing" when there is none; kInternal "run_store_corrupt" when it is none
+// of ours or damaged. `read_only` refuses Append.
 Result<std::unique_ptr<EventStore>> OpenRunDb(const std::string& run_dir, bool read_only);
 
 // Keeps everything in memory; for tests and for whoever needs no disk.

@@ -28,10 +28,11 @@ TEST_F(FabroTest, UsageErrorsExitWithTwo) {
 
 TEST_F(FabroTest, CompletionScriptsAreValidShell) {
   Write("completion", Fabro({"completion", "bash"}).out);
-  EXPECT_EQ(Shell("bash -n completion && source ./completion && COMP_WORDS=(fabro re); COMP_CWORD=1; "
-                  "_fabro; echo ${COMPREPLY[@]} | grep -q resume")
-                .code,
-            0);
+  EXPECT_EQ(
+      Shell("bash -n completion && source ./completion && COMP_WORDS=(fabro re); COMP_CWORD=1; "
+            "_fabro; echo ${COMPREPLY[@]} | grep -q resume")
+          .code,
+      0);
   EXPECT_TRUE(Has(Fabro({"completion", "zsh"}).out, "#compdef fabro"));
   EXPECT_TRUE(Has(Fabro({"completion", "fish"}).out, "complete -c fabro"));
 }
@@ -60,11 +61,11 @@ TEST_F(FabroTest, AFailedStageFailsTheRun) {
 
 TEST_F(FabroTest, JsonIsOneObjectALine) {
   Write("flow.fabro", Chain({{"one", "echo hello"}}));
-  Write("check.py", "import json,sys\nlines=[json.loads(l) for l in sys.stdin]\n"
-                    "assert [l['seq'] for l in lines[:-1]]==list(range(1,len(lines))), lines\n"
-                    "assert lines[-1]['status']=='succeeded', lines[-1]\n");
-  const Output run =
-      Shell("$FABRO run flow.fabro --environment local --json | python3 check.py");
+  Write("check.py",
+        "import json,sys\nlines=[json.loads(l) for l in sys.stdin]\n"
+        "assert [l['seq'] for l in lines[:-1]]==list(range(1,len(lines))), lines\n"
+        "assert lines[-1]['status']=='succeeded', lines[-1]\n");
+  const Output run = Shell("$FABRO run flow.fabro --environment local --json | python3 check.py");
   EXPECT_EQ(run.code, 0) << run.err;
 }
 
@@ -75,7 +76,8 @@ TEST_F(FabroTest, PsLogsInspectWaitAndRmWorkOnARun) {
   EXPECT_TRUE(Has(Fabro({"ps", "-a"}).out, id));
   EXPECT_FALSE(Has(Fabro({"ps"}).out, id));
   EXPECT_TRUE(Has(Fabro({"logs", id}).out, "\"event\":\"run.completed\""));
-  EXPECT_EQ(Fabro({"logs", id, "-n", "1"}).out.find('\n') + 1, Fabro({"logs", id, "-n", "1"}).out.size());
+  EXPECT_EQ(Fabro({"logs", id, "-n", "1"}).out.find('\n') + 1,
+            Fabro({"logs", id, "-n", "1"}).out.size());
   EXPECT_TRUE(Has(Fabro({"inspect", id.substr(0, 20)}).out, "\"status\":\"succeeded\""));
   EXPECT_EQ(Fabro({"attach", id}).code, 0);
   EXPECT_EQ(Fabro({"rm", id}).code, 0);
@@ -100,21 +102,25 @@ TEST_F(FabroTest, TheDefaultEnvironmentNamesTheOneThatWorks) {
 
 TEST_F(FabroTest, BadWorkflowFilesAreRefusedWithTheReason) {
   Write("empty.fabro", "");
-  Write("binary.fabro", std::string("\x7f""ELF\0\0\1\2", 8));
+  Write("binary.fabro", std::string("\x7f"
+                                    "ELF\0\0\1\2",
+                                    8));
   Write("open.fabro", "digraph G { a [label=\"never closed\n");
   Write("nostart.fabro", "digraph G { a [shape=parallelogram, script=\"x\"] }");
   Write("exits.fabro",
-        "digraph G { start [shape=Mdiamond] a [shape=Msquare] b [shape=Msquare] start -> a start -> b }");
+        "digraph G { start [shape=Mdiamond] a [shape=Msquare] b [shape=Msquare] start -> a start "
+        "-> b }");
   Write("lost.fabro",
         "digraph G { start [shape=Mdiamond] exit [shape=Msquare] "
         "lost [shape=parallelogram, script=\"x\"] start -> exit }");
   Write("agent.fabro",
-        "digraph G { start [shape=Mdiamond] exit [shape=Msquare] a [prompt=\"x\"] start -> a -> exit }");
+        "digraph G { start [shape=Mdiamond] exit [shape=Msquare] a [prompt=\"x\"] start -> a -> "
+        "exit }");
   Write("input.fabro", Chain({{"one", "echo {{ inputs.nowhere }}"}}));
   ASSERT_EQ(Shell("head -c 52428800 /dev/zero > huge.fabro").code, 0);
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"empty", "parse_error"},  {"binary", "parse_error"},   {"open", "parse_error"},
-      {"nostart", "start_node"}, {"exits", "terminal_node"},  {"lost", "reachability"},
+      {"empty", "parse_error"},       {"binary", "parse_error"},       {"open", "parse_error"},
+      {"nostart", "start_node"},      {"exits", "terminal_node"},      {"lost", "reachability"},
       {"agent", "not supported yet"}, {"input", "template_undefined"}, {"huge", "MiB"},
       {"missing", "missing.fabro"}};
   for (const auto& [name, word] : cases) {
@@ -125,7 +131,8 @@ TEST_F(FabroTest, BadWorkflowFilesAreRefusedWithTheReason) {
 }
 
 TEST_F(FabroTest, ValidatePrintsEveryDiagnosticWithItsPlace) {
-  Write("bad.fabro", "digraph G {\n  start [shape=Mdiamond]\n  start -> a\n  a [shape=parallelogram]\n}\n");
+  Write("bad.fabro",
+        "digraph G {\n  start [shape=Mdiamond]\n  start -> a\n  a [shape=parallelogram]\n}\n");
   const Output bad = Fabro({"validate", "bad.fabro"});
   EXPECT_EQ(bad.code, 2);
   EXPECT_TRUE(Has(bad.out, "bad.fabro:4:3: error[command_script]")) << bad.out;
@@ -164,7 +171,8 @@ TEST_F(FabroTest, AFullDiskUnderTheStoreIsAClearErrorAndLosesNothing) {
   const Output run = Shell(
       "unshare -m bash -c 'mkdir -p small && mount -t tmpfs -o size=256k small small && "
       "head -c 200k /dev/zero > small/fill; $FABRO run flow.fabro --environment local "
-      "--storage-dir $PWD/small; code=$?; rm small/fill; $FABRO ps -a --storage-dir $PWD/small; exit $code'");
+      "--storage-dir $PWD/small; code=$?; rm small/fill; $FABRO ps -a --storage-dir $PWD/small; "
+      "exit $code'");
   EXPECT_NE(run.code, 0);
   EXPECT_TRUE(Has(run.err, "space") || Has(run.err, "full")) << run.err;
 }

@@ -10,18 +10,22 @@ bool Has(const std::string& text, const std::string& part) {
 
 // A stage that says that it runs and then waits for the file `go`.
 std::string Waits(const std::string& name) {
-  return "touch " + name + ".runs; while [ ! -e go ]; do read -t 0.05 <> <(:) || true; done; echo " +
-         name + " >> log.txt";
+  return "touch " + name +
+         ".runs; while [ ! -e go ]; do read -t 0.05 <> <(:) || true; done; echo " + name +
+         " >> log.txt";
 }
 
 TEST_F(FabroTest, AKilledWorkerIsResumedAsIfNothingHadHappened) {
-  Write("flow.fabro", Chain({{"one", "echo one >> log.txt"}, {"two", Waits("two")}, {"three", "echo three >> log.txt"}}));
+  Write("flow.fabro", Chain({{"one", "echo one >> log.txt"},
+                             {"two", Waits("two")},
+                             {"three", "echo three >> log.txt"}}));
   const std::string id = Detached({"flow.fabro", "--environment", "local"});
   AwaitFile(work() + "/two.runs");
   const pid_t worker = WorkerOf(id);
   ASSERT_GT(worker, 0);
   ASSERT_EQ(::kill(worker, SIGKILL), 0);
-  // What the dead worker left running is ended by the resume, so `go` comes when the stage runs anew.
+  // What the dead worker left running is ended by the resume, so `go` comes when the stage runs
+  // anew.
   ASSERT_EQ(Shell("rm two.runs").code, 0);
   EXPECT_EQ(Fabro({"resume", "-d", id}).code, 0);
   AwaitFile(work() + "/two.runs");
@@ -82,7 +86,8 @@ TEST_F(FabroTest, OnlyOneOfTwoResumesWorksOnARun) {
                             " & b=$!; wait $a; x=$?; wait $b; y=$?; echo $((x + y))");
   AwaitFile(work() + "/one.runs");
   ASSERT_EQ(Shell("touch go").code, 0);
-  EXPECT_NE(both.out.substr(both.out.rfind('\n', both.out.size() - 2) + 1), "0\n") << both.out << both.err;
+  EXPECT_NE(both.out.substr(both.out.rfind('\n', both.out.size() - 2) + 1), "0\n")
+      << both.out << both.err;
   EXPECT_EQ(Fabro({"wait", id}).code, 0);
   EXPECT_EQ(Shell("cat log.txt").out, "one\n");
 }

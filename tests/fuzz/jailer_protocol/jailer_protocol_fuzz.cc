@@ -1,5 +1,5 @@
-// Bytes as they may come over the jailer's sockets: every decoder must give a value or an Error, and
-// what it gives must survive being written and read again.
+// Bytes as they may come over the jailer's sockets: every decoder must give a value or an Error,
+// and what it gives must survive being written and read again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

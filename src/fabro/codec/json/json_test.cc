@@ -25,7 +25,8 @@ TEST(JsonTest, WhatIsDumpedParsesToTheSameValue) {
 
 TEST(JsonTest, BytesThatAreNoUtf8BecomeReplacementCharacters) {
   EXPECT_EQ(Json("a\xFF\xC3").Dump(), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
-  EXPECT_EQ(Json("\xED\xA0\x80").Dump(), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // A surrogate.
+  EXPECT_EQ(Json("\xED\xA0\x80").Dump(),
+            "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // A surrogate.
   EXPECT_TRUE(ParseJson(Json(std::string("\x00\xF4\x90\x80\x80", 5)).Dump()).ok());
 }
 

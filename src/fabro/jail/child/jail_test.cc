@@ -354,7 +354,8 @@ TEST(SessionKeyringTest, TheCallersKeyringStaysOutside) {
   ASSERT_TRUE(slot.ok()) << slot.error().ToString();
   auto jail = SpawnJail(*slot, DefaultJail());
   ASSERT_TRUE(jail.ok()) << jail.error().ToString();
-  const auto get_keyring_id = "perl -e 'print syscall(" + std::to_string(SYS_keyctl) + ", 0, -3, 0)'";
+  const auto get_keyring_id =
+      "perl -e 'print syscall(" + std::to_string(SYS_keyctl) + ", 0, -3, 0)'";
   auto theirs = RunShell(*jail, get_keyring_id);
   ASSERT_TRUE(theirs.ok()) << theirs.error().ToString();
   EXPECT_FALSE(theirs->out.empty());

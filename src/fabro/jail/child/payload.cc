@@ -144,8 +144,8 @@ int BecomeTask(Payload& payload) {
 
 // Drops the three sets that capset(2) covers, and looks whether the zygote did the rest.
 int DropCapabilities(Payload&) {
-  // First: where fs.suid_dumpable is 1 the change of ids left us open to a guest of the same id, and
-  // only the capabilities that we give up now keep it from tracing us.
+  // First: where fs.suid_dumpable is 1 the change of ids left us open to a guest of the same id,
+  // and only the capabilities that we give up now keep it from tracing us.
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2] = {};

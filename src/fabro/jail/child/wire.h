@@ -116,8 +116,8 @@ struct BuildSlot {
 // own root init may search; /dev/shm is a tmpfs of its own.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
-  // The slot's (sealed), or one of its own; kNewAndNext: the zygote makes another one while this Jail
-  // runs, so that the next need not wait for it. Each is used by one Jail.
+  // The slot's (sealed), or one of its own; kNewAndNext: the zygote makes another one while this
+  // Jail runs, so that the next need not wait for it. Each is used by one Jail.
   enum Network : std::uint8_t { kSlots = 0, kNew = 1, kNewAndNext = 2 };
   std::uint8_t new_network = kNew;
   std::uint8_t loopback_up = 0;

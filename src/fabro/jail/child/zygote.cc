@@ -33,7 +33,7 @@ struct Zygote {
   wire::BuildSlot plan;
   Packet packet;  // The BuildSlot and its tail, while the slot is built.
   Root root;
-  int init = -1;  // pidfd of the init; -1: no Jail in the slot.
+  int init = -1;               // pidfd of the init; -1: no Jail in the slot.
   bool network_ready = false;  // We are in a network namespace that no Jail had yet.
 };
 

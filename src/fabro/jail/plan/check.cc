@@ -9,14 +9,15 @@
 namespace fabro::jail::plan {
 namespace {
 
-constexpr std::size_t kMaxStrings = 128 * 1024;  // argv and environment, so that a message holds them.
+constexpr std::size_t kMaxStrings =
+    128 * 1024;  // argv and environment, so that a message holds them.
 constexpr std::size_t kMaxArguments = 4096;
 constexpr std::uint64_t kMinMemory = 4U << 20U;  // Below it no program starts.
 constexpr std::uint64_t kMaxMemory = std::uint64_t{1} << 50U;
-constexpr std::uint32_t kMinCpuMillis = 10;      // cpu.cfs_quota_us: 1 ms of 100 ms.
+constexpr std::uint32_t kMinCpuMillis = 10;  // cpu.cfs_quota_us: 1 ms of 100 ms.
 constexpr std::uint32_t kMaxCpuMillis = 1'000'000;
-constexpr std::uint32_t kMaxTasks = 4'194'304;   // PID_MAX_LIMIT.
-constexpr std::uint32_t kMinFiles = 4;           // 0, 1, 2 and the program.
+constexpr std::uint32_t kMaxTasks = 4'194'304;  // PID_MAX_LIMIT.
+constexpr std::uint32_t kMinFiles = 4;          // 0, 1, 2 and the program.
 constexpr std::uint32_t kMaxFiles = 1U << 20U;
 
 Status InRange(std::uint64_t value, std::uint64_t least, std::uint64_t most, std::string_view field,
@@ -60,9 +61,9 @@ Status CheckChoices(const model::SandboxSpec& spec) {
                    "use --level medium");
   }
   const bool sealed = spec.launch == model::Launch::kSealed;
-  const auto network = spec.network.value_or(spec.level == model::Level::kHigh
-                                                 ? model::NetworkMode::kNone
-                                                 : model::NetworkMode::kLoopback);
+  const auto network =
+      spec.network.value_or(spec.level == model::Level::kHigh ? model::NetworkMode::kNone
+                                                              : model::NetworkMode::kLoopback);
   if (sealed && network != model::NetworkMode::kNone) {
     return Invalid("launch", "--launch", "sealed needs network mode none", "add --network none");
   }
@@ -86,7 +87,8 @@ Status CheckWorkspace(const model::SandboxSpec& spec) {
   }
   if (workspace.kind == model::WorkspaceKind::kDisk) {
     if (!workspace.size) return {};
-    return Failure(Code::kUnimplemented, "workspace.size (--tmpfs): a disk workspace has no byte limit",
+    return Failure(Code::kUnimplemented,
+                   "workspace.size (--tmpfs): a disk workspace has no byte limit",
                    "workspace_refused", "leave the size out, or use --workspace memory");
   }
   if (!workspace.size) return {};
@@ -103,7 +105,8 @@ Status CheckWorkspace(const model::SandboxSpec& spec) {
 
 }  // namespace
 
-Error Invalid(std::string_view field, std::string_view flag, std::string_view what, std::string fix) {
+Error Invalid(std::string_view field, std::string_view flag, std::string_view what,
+              std::string fix) {
   std::string message(field);
   message.append(" (").append(flag).append(") ").append(what);
   return Failure(Code::kInvalidArgument, std::move(message), "spec_invalid", std::move(fix));
@@ -121,8 +124,8 @@ Status CheckLimits(const model::Limits& limits) {
     TRY(InRange(*limits.open_files, kMinFiles, kMaxFiles, "limits.open_files", "--fds"));
   }
   if (limits.output) {
-    TRY(InRange(limits.output->bytes(), 1, std::numeric_limits<std::int64_t>::max(), "limits.output",
-                "--output"));
+    TRY(InRange(limits.output->bytes(), 1, std::numeric_limits<std::int64_t>::max(),
+                "limits.output", "--output"));
   }
   TRY(CheckSpan(limits.cpu_time, "limits.cpu_time", "--cpu-time"));
   return CheckSpan(limits.wall_time, "limits.wall_time", "--wall-time");
@@ -135,8 +138,8 @@ Status CheckGuestPath(std::string_view path, std::string_view field, std::string
   }
   if (path == "/") return Invalid(field, flag, "must not be the root itself");
   if (path.size() >= wire::kPathMax) {
-    return Invalid(field, flag, quoted + " has more than " + std::to_string(wire::kPathMax - 1) +
-                                    " bytes");
+    return Invalid(field, flag,
+                   quoted + " has more than " + std::to_string(wire::kPathMax - 1) + " bytes");
   }
   if (HasControl(path)) return Invalid(field, flag, "has a control character");
   for (std::size_t begin = 1; begin <= path.size();) {
@@ -185,9 +188,10 @@ Status CheckExec(const model::ExecSpec& spec) {
     }
   }
   if (bytes > kMaxStrings) {
-    return Invalid("argv, env", "-- CMD, --env",
-                   "have " + std::to_string(bytes) + " bytes: at most " + std::to_string(kMaxStrings),
-                   "write long input to a file or to stdin");
+    return Invalid(
+        "argv, env", "-- CMD, --env",
+        "have " + std::to_string(bytes) + " bytes: at most " + std::to_string(kMaxStrings),
+        "write long input to a file or to stdin");
   }
   for (const std::string& entry : spec.env) {
     const std::size_t equals = entry.find('=');

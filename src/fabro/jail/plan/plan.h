@@ -1,5 +1,5 @@
-// From what is wanted to what will be done: SandboxSpec + HostFacts -> JailPlan, ExecSpec + JailPlan ->
-// ExecPlan. Pure: no system call, no clock; the same input gives the same plan.
+// From what is wanted to what will be done: SandboxSpec + HostFacts -> JailPlan, ExecSpec +
+// JailPlan -> ExecPlan. Pure: no system call, no clock; the same input gives the same plan.
 //
 // The caller plans to give early errors, the jailer plans again from what came over the socket and
 // believes only that (isolation.md 2.1). Each Error names the field and the flag of `faber run`:
@@ -44,12 +44,12 @@ struct InheritedLimit {
 };
 
 struct HostFacts {
-  std::uint32_t uid = 0;                // Of the caller and its jailer.
-  std::vector<RootEntry> root_entries;  // In the order in which they are to be made.
-  std::optional<SourceFacts> root_dir;  // Of RootSource::kDir.
-  std::optional<SourceFacts> workspace; // Of a disk workspace.
-  std::vector<SourceFacts> binds;       // One for each of SandboxSpec::binds.
-  std::vector<InheritedLimit> limits;   // Hard limits that we cannot exceed; absent: unlimited.
+  std::uint32_t uid = 0;                 // Of the caller and its jailer.
+  std::vector<RootEntry> root_entries;   // In the order in which they are to be made.
+  std::optional<SourceFacts> root_dir;   // Of RootSource::kDir.
+  std::optional<SourceFacts> workspace;  // Of a disk workspace.
+  std::vector<SourceFacts> binds;        // One for each of SandboxSpec::binds.
+  std::vector<InheritedLimit> limits;    // Hard limits that we cannot exceed; absent: unlimited.
 };
 
 // One step of building the root; wire::MountStep with the source still to be opened.
@@ -57,8 +57,8 @@ struct MountPlan {
   enum class Kind { kDirectory, kSymlink, kFile, kMount, kDevices };
   enum class From { kNothing, kText, kRootEntry, kBind };
   Kind kind = Kind::kDirectory;
-  std::string target;          // Absolute inside.
-  std::string text;            // kSymlink: where to; kFile: its content.
+  std::string target;  // Absolute inside.
+  std::string text;    // kSymlink: where to; kFile: its content.
   std::uint32_t mode = 0755;
   From from = From::kNothing;  // kMount: what is mounted.
   std::size_t index = 0;       // kBind: of which bind.
@@ -98,7 +98,8 @@ Status CheckSandbox(const model::SandboxSpec& spec);
 Status CheckExec(const model::ExecSpec& spec);
 
 Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts);
-Result<ExecPlan> PlanExec(const model::ExecSpec& spec, const JailPlan& jail, const HostFacts& facts);
+Result<ExecPlan> PlanExec(const model::ExecSpec& spec, const JailPlan& jail,
+                          const HostFacts& facts);
 
 // Directories of this machine that RootSource::kHostDirs shows, and entries of /etc; a jailer looks
 // at them to fill HostFacts::root_entries. Those missing are left out.

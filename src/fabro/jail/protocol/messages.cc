@@ -14,8 +14,8 @@ constexpr std::uint32_t kMaxWords = 4096;
 constexpr std::uint32_t kMaxViolations = 64;
 
 Error Malformed(std::string_view what) {
-  return Failure(Code::kInvalidArgument, "malformed message: " + std::string(what), "protocol_error",
-                 "use faber and faber-jailer of one build");
+  return Failure(Code::kInvalidArgument, "malformed message: " + std::string(what),
+                 "protocol_error", "use faber and faber-jailer of one build");
 }
 
 template <typename T>
@@ -85,9 +85,9 @@ model::Usage ReadUsage(ByteReader& in) {
 }
 
 bool IsKnown(std::uint16_t type) {
-  constexpr std::array kKnown = {Type::kHello,   Type::kCreate, Type::kExec,      Type::kInfo,
-                                 Type::kStop,    Type::kHelloOk, Type::kReady,    Type::kStopped,
-                                 Type::kSignal,  Type::kTerminate, Type::kAccepted, Type::kOutcome,
+  constexpr std::array kKnown = {Type::kHello,  Type::kCreate,    Type::kExec,     Type::kInfo,
+                                 Type::kStop,   Type::kHelloOk,   Type::kReady,    Type::kStopped,
+                                 Type::kSignal, Type::kTerminate, Type::kAccepted, Type::kOutcome,
                                  Type::kError};
   for (const Type known : kKnown) {
     if (static_cast<std::uint16_t>(known) == type) return true;
@@ -123,8 +123,8 @@ Result<Frame> DecodeFrame(std::string_view packet) {
                    "protocol_error", "use faber and faber-jailer of one build");
   }
   if (!IsKnown(type)) return Malformed("type " + std::to_string(type));
-  return Frame{.type = static_cast<Type>(type), .request = request,
-               .body = packet.substr(kFrameBytes)};
+  return Frame{
+      .type = static_cast<Type>(type), .request = request, .body = packet.substr(kFrameBytes)};
 }
 
 std::string Encode(const model::SandboxSpec& spec) {

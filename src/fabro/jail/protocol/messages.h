@@ -1,15 +1,18 @@
-// What a caller and its jailer say to each other, over AF_UNIX SOCK_SEQPACKET: one message a packet,
-// a frame (magic, version, type, request number) and a body in the form of bytes.h.
+// What a caller and its jailer say to each other, over AF_UNIX SOCK_SEQPACKET: one message a
+// packet, a frame (magic, version, type, request number) and a body in the form of bytes.h.
 //
-//   connection   kHello, kCreate, kExec, kInfo, kStop; each but kExec gets one reply with its number
-//   exec channel a socket pair of its own for each Exec, passed in kExec: the caller sends kSignal
-//                and kTerminate, the jailer kAccepted or kError, then kOutcome. Its hang-up cancels.
+//   connection   kHello, kCreate, kExec, kInfo, kStop; each but kExec gets one reply with its
+//   number exec channel a socket pair of its own for each Exec, passed in kExec: the caller sends
+//   kSignal
+//                and kTerminate, the jailer kAccepted or kError, then kOutcome. Its hang-up
+//                cancels.
 //
 // Host paths never cross as text: kCreate carries an O_PATH descriptor for each, in the order root
 // directory (of RootSource::kDir), workspace directory (disk), binds. The jailer believes nothing:
 // every length is checked here and the whole plan is validated again (isolation.md 2.1).
 //
-// All functions are pure. Decoders give kInvalidArgument "protocol_error" and never read past the end.
+// All functions are pure. Decoders give kInvalidArgument "protocol_error" and never read past the
+// end.
 #pragma once
 
 #include <chrono>
@@ -38,7 +41,7 @@ enum class Type : std::uint16_t {
   kStop = 5,    // No body. Reply: kStopped or kError; then the jailer hangs up.
   // jailer -> caller, on the connection
   kHelloOk = 20,
-  kReady = 21,    // SandboxInfo
+  kReady = 21,  // SandboxInfo
   kStopped = 22,
   // caller -> jailer, on an exec channel
   kSignal = 40,     // Signal

@@ -33,7 +33,8 @@ TEST(MessagesTest, OutcomeComesBackWhole) {
   outcome.fate = model::Fate::kPolicyViolation;
   outcome.signal = 9;
   outcome.usage.memory_peak = 3_MiB;
-  outcome.violations = {{.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true}};
+  outcome.violations = {
+      {.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true}};
   outcome.violations_dropped = 3;
   const auto decoded = DecodeOutcome(Encode(outcome));
   ASSERT_TRUE(decoded.ok());

@@ -43,7 +43,8 @@ std::vector<SubordinateRange> ParseSubordinate(std::string_view text);
 // The inner ids of /proc/PID/uid_map.
 std::vector<IdRange> ParseIdMap(std::string_view text);
 
-// Reads /etc/{passwd,group,subuid,subgid} and /proc/self/{uid,gid}_map. Not thread-safe (fgetpwent(3)).
+// Reads /etc/{passwd,group,subuid,subgid} and /proc/self/{uid,gid}_map. Not thread-safe
+// (fgetpwent(3)).
 Result<IdFacts> ReadIdFacts();
 
 inline constexpr std::uint32_t kBlockSize = 65536;

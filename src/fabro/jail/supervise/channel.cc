@@ -11,7 +11,8 @@ namespace {
 using wire::Step;
 
 constexpr char kUncoverProc[] =
-    "this machine's /proc is partly covered by mounts (a container?): run on the host, or start the "
+    "this machine's /proc is partly covered by mounts (a container?): run on the host, or start "
+    "the "
     "container with an unmasked /proc";
 
 // Of ENOSPC: the limit that namespaces(7) names for the kinds made in that step.
@@ -32,9 +33,10 @@ std::string FixOf(const wire::Failed& failed) {
     case Step::kCloneInit:
     case Step::kSealedNetwork:
       if (!full) break;
-      return RaiseLimits("user.max_pid_namespaces, user.max_mnt_namespaces, "
-                         "user.max_net_namespaces, user.max_ipc_namespaces, "
-                         "user.max_uts_namespaces");
+      return RaiseLimits(
+          "user.max_pid_namespaces, user.max_mnt_namespaces, "
+          "user.max_net_namespaces, user.max_ipc_namespaces, "
+          "user.max_uts_namespaces");
     case Step::kProc:
       if (full) return RaiseLimits("user.max_pid_namespaces");
       return failed.sys_errno == EPERM ? kUncoverProc
@@ -83,7 +85,8 @@ Result<WireMessage> ExpectWire(int socket, wire::Type type, Deadline deadline) {
   }
   wire::Failed failed;
   if (message.type == wire::Type::kFailed && message.Read(failed)) return StepError(failed);
-  if (message.type != type) return Failure(Code::kInternal, "unexpected message from the guest's side");
+  if (message.type != type)
+    return Failure(Code::kInternal, "unexpected message from the guest's side");
   return message;
 }
 

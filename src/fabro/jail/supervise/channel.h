@@ -1,5 +1,5 @@
-// The host's end of the messages of child/wire.h. What comes from the guest's side is checked to the
-// byte: a zygote or init that a kernel bug gave away must not be able to harm the jailer.
+// The host's end of the messages of child/wire.h. What comes from the guest's side is checked to
+// the byte: a zygote or init that a kernel bug gave away must not be able to harm the jailer.
 #pragma once
 
 #include <cstring>

@@ -1,5 +1,5 @@
-// What became of an Exec, from everything that was observed of it: isolation.md section 13 as one pure
-// function.
+// What became of an Exec, from everything that was observed of it: isolation.md section 13 as one
+// pure function.
 #pragma once
 
 #include <csignal>
@@ -19,8 +19,8 @@ struct ExecFacts {
   std::optional<wire::Failed> failed;  // The payload gave up before it was the guest's program.
   bool leader_ended = false;
   bool leader_signaled = false;
-  int leader_status = 0;               // Exit code or signal.
-  bool killed_for_violation = false;   // The listener saw a call of class K.
+  int leader_status = 0;              // Exit code or signal.
+  bool killed_for_violation = false;  // The listener saw a call of class K.
   cgroup::OomSource oom = cgroup::OomSource::kNone;
   bool output_limit = false;
   bool cpu_time_limit = false;

@@ -28,9 +28,9 @@ class Exec {
  public:
   struct Parts {
     std::uint32_t id = 0;
-    UniqueFd channel;              // The caller's exec channel.
-    std::vector<UniqueFd> stdio;   // Three, or none with a terminal.
-    UniqueFd program;              // Our file helper, or none.
+    UniqueFd channel;             // The caller's exec channel.
+    std::vector<UniqueFd> stdio;  // Three, or none with a terminal.
+    UniqueFd program;             // Our file helper, or none.
     plan::ExecPlan plan;
     seccomp::FilterOptions filter;
   };

@@ -10,13 +10,13 @@
 
 namespace fabro::jail::supervise {
 
-// Returns when the connection's Jail is gone. `init_program` is the path of faber-init. Trouble that
-// the caller should know is answered on the connection, not returned.
+// Returns when the connection's Jail is gone. `init_program` is the path of faber-init. Trouble
+// that the caller should know is answered on the connection, not returned.
 Status ServeConnection(UniqueFd connection, const std::string& init_program);
 
 struct ListenOptions {
-  std::string directory;     // Made 0700 where missing; must be ours and nobody else's to enter.
-  std::size_t slots = 4;     // Kept between Jails.
+  std::string directory;  // Made 0700 where missing; must be ours and nobody else's to enter.
+  std::size_t slots = 4;  // Kept between Jails.
   std::chrono::seconds idle{0};  // Ends after so long without a connection; 0: never.
   std::string init_program;
 };

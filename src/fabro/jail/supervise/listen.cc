@@ -83,9 +83,9 @@ class Listener {
     if (!connection) return;  // Gone before we looked.
     const Status allowed = CheckPeer(connection->get());
     if (!allowed) {
-      (void)SendMessage(connection->get(),
-                        protocol::EncodeFrame(protocol::Type::kError, 0,
-                                              protocol::Encode(allowed.error())));
+      (void)SendMessage(
+          connection->get(),
+          protocol::EncodeFrame(protocol::Type::kError, 0, protocol::Encode(allowed.error())));
       return;
     }
     // A caller that never reads its answers must not hold up the others.

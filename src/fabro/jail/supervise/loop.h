@@ -16,7 +16,8 @@ class Loop {
   using Id = std::uint64_t;  // 0 is none; never used twice.
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // `fd` stays the caller's, and open until Remove. Called with the events, POLLHUP and POLLERR too.
+  // `fd` stays the caller's, and open until Remove. Called with the events, POLLHUP and POLLERR
+  // too.
   Id Watch(int fd, short events, std::function<void(short)> handler);
   // Calls once, not before `when`.
   Id At(TimePoint when, std::function<void()> handler);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cerrno>
 #include <csignal>
 
 #include "fabro/linux/file.h"
@@ -38,7 +37,8 @@ Result<Process> HoldUserNamespace() {
   char answer = 0;
   if (::read(read_end.get(), &answer, 1) != 1 || answer != '1') {
     return Failure(Code::kFailedPrecondition, "isolation: no user namespace for idmapped mounts",
-                   "isolation_unavailable", "allow user namespaces: sysctl user.max_user_namespaces");
+                   "isolation_unavailable",
+                   "allow user namespaces: sysctl user.max_user_namespaces");
   }
   return child;
 }
@@ -52,8 +52,9 @@ Error MountFailure(const char* call, std::string_view name) {
   Error error = SysFailure(call, name);
   if (error.sys_errno == EPERM) {
     error.reason = "isolation_unavailable";
-    error.fix = "run with CAP_SYS_ADMIN over the mounts: outside the container, or in one that is "
-                "started with it";
+    error.fix =
+        "run with CAP_SYS_ADMIN over the mounts: outside the container, or in one that is "
+        "started with it";
   }
   return error;
 }

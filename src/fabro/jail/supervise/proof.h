@@ -10,7 +10,8 @@
 namespace fabro::jail::supervise {
 
 // How many sockets of which kind a network namespace has, as text that is equal for equal counts.
-// Read through any process in it. Numbers that the kernel counts for the whole machine are left out.
+// Read through any process in it. Numbers that the kernel counts for the whole machine are left
+// out.
 Result<std::string> SocketsOf(pid_t process);
 
 // The sealed network namespace of `process` is as it was when `at_creation` was read. Sockets that

@@ -39,8 +39,8 @@ Status CheckStream(int fd, const char* name) {
       "spec_invalid", "relay it through a pipe");
 }
 
-// A packet socket that never makes us wait: for a caller that reads nothing, or that reads at our end
-// too, the other Jails of this jailer must not stand still.
+// A packet socket that never makes us wait: for a caller that reads nothing, or that reads at our
+// end too, the other Jails of this jailer must not stand still.
 Status CheckChannel(int fd) {
   int type = 0;
   socklen_t size = sizeof(type);

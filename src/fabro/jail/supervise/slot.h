@@ -23,17 +23,16 @@ namespace fabro::jail::supervise {
 struct Init {
   std::int32_t pid = 0;  // In our pid namespace.
   UniqueFd pidfd;
-  UniqueFd socket;       // Messages of wire.h.
-  UniqueFd lifeline;     // Its only writer: closing it ends the Jail.
+  UniqueFd socket;    // Messages of wire.h.
+  UniqueFd lifeline;  // Its only writer: closing it ends the Jail.
 };
 
 class Slot {
  public:
-  // `program` is a sealed copy of faber-init. `id` names the slot's group. The root stands when this
-  // returns; bounded: 10 s.
+  // `program` is a sealed copy of faber-init. `id` names the slot's group. The root stands when
+  // this returns; bounded: 10 s.
   static Result<std::unique_ptr<Slot>> Start(cgroup::JobRoot& jobs, const std::string& id,
-                                             IdLease lease, int program,
-                                             const plan::JailPlan& plan,
+                                             IdLease lease, int program, const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources);
   ~Slot();
   Slot(const Slot&) = delete;
@@ -43,7 +42,8 @@ class Slot {
   void ExpectMore() { reused_ = true; }
 
   // Makes the one Jail of the slot: limits, namespaces, workspace.
-  Status SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources);
+  Status SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                   const Sources& sources);
 
   // Kills the Jail and waits until its pid namespace is gone; bounded: 5 s.
   Status EndJail();
@@ -70,7 +70,8 @@ class Slot {
         group_(std::move(group)) {}
   Status StartZygote(int program);
   Status WriteMaps();
-  Status BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources);
+  Status BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                   const Sources& sources);
 
   IdLease lease_;  // Outlives all processes of the slot.
   SlotIds ids_;

@@ -36,9 +36,9 @@ Result<std::string> NameOf(int fd) {
 
 bool IsKernelInterface(long type) {
   constexpr std::array<unsigned long, 15> kTypes = {
-      PROC_SUPER_MAGIC, SYSFS_MAGIC,      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC,
-      DEBUGFS_MAGIC,    TRACEFS_MAGIC,    SECURITYFS_MAGIC,   BPF_FS_MAGIC,        NSFS_MAGIC,
-      PSTOREFS_MAGIC,   EFIVARFS_MAGIC,   BINFMTFS_MAGIC,     SELINUX_MAGIC,       0x6165676c};
+      PROC_SUPER_MAGIC, SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC,
+      DEBUGFS_MAGIC,    TRACEFS_MAGIC,  SECURITYFS_MAGIC,   BPF_FS_MAGIC,        NSFS_MAGIC,
+      PSTOREFS_MAGIC,   EFIVARFS_MAGIC, BINFMTFS_MAGIC,     SELINUX_MAGIC,       0x6165676c};
   return std::find(kTypes.begin(), kTypes.end(), static_cast<unsigned long>(type)) != kTypes.end();
 }
 
@@ -300,14 +300,14 @@ Result<UniqueFd> MountDiskWorkspace(const plan::HostFacts& facts, const Sources&
   }
   const UniqueFd idmap =
       TRY(MakeIdmap({.from_uid = source.uid, .from_gid = source.gid, .to = ids.task}));
-  Result<UniqueFd> mount = DetachedMount(
-      sources.workspace.get(), {.writable = true, .recursive = false, .idmap = idmap.get()},
-      source.path);
+  Result<UniqueFd> mount =
+      DetachedMount(sources.workspace.get(),
+                    {.writable = true, .recursive = false, .idmap = idmap.get()}, source.path);
   if (!mount && mount.error().sys_errno == EINVAL) {
-    return Failure(Code::kFailedPrecondition,
-                   "workspace (--workspace disk:DIR): the file system of " + source.path +
-                       " cannot map ids",
-                   "workspace_refused", "use a directory on ext4, xfs or btrfs");
+    return Failure(
+        Code::kFailedPrecondition,
+        "workspace (--workspace disk:DIR): the file system of " + source.path + " cannot map ids",
+        "workspace_refused", "use a directory on ext4, xfs or btrfs");
   }
   return mount;
 }

@@ -1,8 +1,8 @@
 // What the jailer knows of this machine for a plan, and the detached mounts that a plan asks for.
 //
 // Every source is an open O_PATH descriptor before it is looked at, and the same descriptor is what
-// is mounted: no name is resolved twice (isolation.md 4.3). Mounts are detached, private, nosuid and
-// nodev from the start; nothing half-configured is reachable by name.
+// is mounted: no name is resolved twice (isolation.md 4.3). Mounts are detached, private, nosuid
+// and nodev from the start; nothing half-configured is reachable by name.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ struct SlotIds {
   std::uint32_t task = 0;
 };
 
-// A BuildSlot's tail: the steps and their descriptors. `unmapped` is set when a read-only bind had to
-// keep its ids.
+// A BuildSlot's tail: the steps and their descriptors. `unmapped` is set when a read-only bind had
+// to keep its ids.
 struct BuiltSteps {
   std::vector<wire::MountStep> steps;
   std::vector<UniqueFd> fds;

@@ -11,8 +11,8 @@ namespace fabro::jail::supervise {
 
 inline constexpr std::size_t kMaxViolations = 64;  // Records an Exec; the rest is counted.
 
-// Takes one call that waits, without blocking, records it in `outcome` and answers it. True: it is of
-// class K, the caller kills the Exec. Nothing: no call waits.
+// Takes one call that waits, without blocking, records it in `outcome` and answers it. True: it is
+// of class K, the caller kills the Exec. Nothing: no call waits.
 std::optional<bool> AnswerOne(int listener, const seccomp::FilterOptions& options,
                               model::Outcome& outcome);
 

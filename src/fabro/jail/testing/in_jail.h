@@ -29,7 +29,8 @@ model::ExecSpec Command(std::vector<std::string> argv);
 // A Jail with one command; a failure of ours ends the test program.
 Ran RunOnce(const model::SandboxSpec& sandbox, const model::ExecSpec& spec);
 
-// Control groups of slots whose owner is a dead process or `owner`, in every tree; empty when clean.
+// Control groups of slots whose owner is a dead process or `owner`, in every tree; empty when
+// clean.
 std::vector<std::string> SlotGroupsOf(pid_t owner);
 
 }  // namespace fabro::jail::testing

@@ -45,7 +45,7 @@ struct RunState {
   std::string checkpoint_sha;   // Of the last completed stage's own checkpoint; empty: it has none.
   bool checkpointed = true;     // The last completed stage has its checkpoint.
   bool last_was_start = false;  // It was the start node, whose checkpoint never has a commit.
-  bool sandbox_lost = false;  // By the stage that completed last: nothing can run until a resume.
+  bool sandbox_lost = false;    // By the stage that completed last: nothing can run until a resume.
   std::map<std::string, std::uint64_t> loop_failure_signatures;
   std::uint64_t checkpoints = 0;
   std::string last_work_status;  // Of the last stage that was no start, exit or conditional.
