@@ -207,6 +207,8 @@ void Exec::OnStatus() {
     // Before the fork nobody will be reaped, so nobody will tell.
     if (!forked_ && static_cast<wire::Step>(failed.step) <= wire::Step::kFork) Finish();
   } else if (message->type == Type::kListener && message->fds.size() == 1) {
+    // What may follow is a failed execve, which Finish() reads: no need to wake up for its end.
+    loop_.Remove(status_watch_);
     OnListening(std::move(message->fds[0]));
   }
 }

@@ -213,6 +213,8 @@ Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
   const wire::SpawnInit order = PlanInit(plan, reused_);
   TRY(SendWire(socket_.get(), Type::kSpawnInit, BytesOf(order), fds));
   pair.second.reset();
+  // Init's word comes last, and its end closes when there is none to come: one wait for both.
+  TRY(PollOne(pair.first.get(), POLLIN, deadline));
   WireMessage spawned =
       TRY_IN("starting init", ExpectWire(socket_.get(), Type::kInitSpawned, deadline));
   wire::InitSpawned answer;
