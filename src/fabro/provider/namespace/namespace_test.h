@@ -16,6 +16,11 @@
 #include "fabro/provider/namespace/marker.h"
 #include "fabro/provider/namespace/namespace.h"
 
+// The build names the program.
+#ifndef FABER_JAILER
+#define FABER_JAILER "faber-jailer"
+#endif
+
 namespace fabro::provider {
 
 inline constexpr char kRun[] = "01J8ZQ4D7M3V5K9A2B6C8E0F1G";

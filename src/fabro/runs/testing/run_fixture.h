@@ -13,6 +13,11 @@
 #include "fabro/runs/runs.h"
 #include "fabro/store/event_store.h"
 
+// The build names the program.
+#ifndef FABRO_TEST_WORKER
+#define FABRO_TEST_WORKER "runs_test_worker"
+#endif
+
 namespace fabro::runs::testing {
 
 class RunFixture : public ::testing::Test {
