@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 
 namespace fabro {
@@ -96,7 +97,8 @@ std::string HumanBytes(ByteSize size) {
     ++unit;
   }
   std::array<char, 64> buffer{};
-  const char* format = unit == 0 ? "%.0f %.*s" : "%.1f %.*s";
+  const bool whole = value == std::floor(value);
+  const char* format = whole ? "%.0f %.*s" : "%.1f %.*s";
   const int length = std::snprintf(buffer.data(), buffer.size(), format, value,
                                    static_cast<int>(kNames[unit].size()), kNames[unit].data());
   return {buffer.data(), static_cast<std::size_t>(length)};

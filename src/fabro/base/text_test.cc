@@ -35,6 +35,7 @@ TEST(ByteSizeTest, PrintsTheLargestUnitThatDivides) {
   EXPECT_EQ(ToString(ByteSize(4'000'000'000)), "4GB");
   EXPECT_EQ(ToString(ByteSize(1023)), "1023B");
   EXPECT_EQ(HumanBytes(ByteSize(1536)), "1.5 KiB");
+  EXPECT_EQ(HumanBytes(512_MiB), "512 MiB");
 }
 
 TEST(DurationTest, ParsesAndPrints) {
