@@ -106,10 +106,12 @@ int OpenBeneath(int dir, const char* path, int flags, unsigned mode) {
 }
 
 void ResetSignals() {
-  struct sigaction normal = {};
-  normal.sa_handler = SIG_DFL;
-  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
-    ::sigaction(signal, &normal, nullptr);  // SIGKILL and SIGSTOP say EINVAL.
+  // The kernel's own struct, all zero: SIG_DFL. Not by sigaction(3), which refuses the two signals
+  // that glibc keeps for itself, and a caller may have had them ignored.
+  const unsigned long normal[4] = {};
+  constexpr std::size_t kMaskBytes = 8;
+  for (int signal = 1; signal <= 64; ++signal) {
+    ::syscall(SYS_rt_sigaction, signal, normal, nullptr, kMaskBytes);  // KILL and STOP say EINVAL.
   }
   UnblockSignals();
 }
