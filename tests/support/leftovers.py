@@ -41,12 +41,36 @@ def scratch():
             for path in glob.glob(pattern)}
 
 
+def start_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        return text[text.rindex(")") + 2:].split()[19]
+    except OSError:
+        return None
+
+
 def leases():
+    """Rows of the lease file whose holder lives, or whose ids a process still has. The row of a dead
+    holder is no leftover: the next jailer that wants its ids takes them (isolation, section 12)."""
+    found, used = set(), set()
+    for status in glob.glob("/proc/[0-9]*/status"):
+        try:
+            with open(status, encoding="utf-8", errors="replace") as file:
+                used |= {uid for line in file if line.startswith("Uid:") for uid in line.split()[1:]}
+        except OSError:
+            continue
     try:
         with open("/run/faber/ids", encoding="utf-8", errors="replace") as file:
-            return {"id lease " + line.strip() for line in file if line.strip() and not line.startswith("#")}
+            rows = [line.split() for line in file if line.strip() and not line.startswith("#")]
     except OSError:
-        return set()
+        return found
+    for row in rows:
+        pid, start = row[1].split(":")[:2]
+        ids = {row[0], str(int(row[0]) + 1)}
+        if start_of(pid) == start or ids & used:
+            found.add("id lease " + " ".join(row))
+    return found
 
 
 def network_namespaces():

@@ -94,10 +94,13 @@ export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
-mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /tmp
+mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm
+# What was carried to below /tmp (a clone there) moves onto what is mounted over it.
+mv /tmp /carried; mkdir /tmp; mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 while read -r module; do insmod "/lib/modules/$module" || echo "insmod $module failed"; done </lib/modules/list
 [ ! -b /dev/vda ] || mount -t ext4 /dev/vda /tmp
+cp -a /carried/. /tmp/; rm -rf /carried
 chmod 1777 /tmp /var/tmp
 ip link set lo up 2>/dev/null
 exec >/dev/ttyS1 2>&1 </dev/null
