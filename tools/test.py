@@ -194,6 +194,12 @@ def stage_vm(log, report):
         one(log, report, os.path.basename(script), ["bash", script])
 
 
+def stage_vm_full(log, report):
+    """The isolation engine's own tests on v2: minutes a machine, so not part of `make test`."""
+    if build(log, report, "release"):
+        one(log, report, "full-jail.sh", ["bash", "tests/guests/vm/full-jail.sh"])
+
+
 def stage_hello(log, report):
     if one(log, report, "examples/hello in a namespace sandbox", ["tools/run-hello", "--test"]):
         say("   " + tail(log, 1).strip())
@@ -333,7 +339,7 @@ def plan_of(mode, module, before):
             ("tsan", stage_tsan), ("vm", stage_vm), ("hello", stage_hello)]
     last = [("leftovers", stage_leftovers(before))]
     return {"test": test + last,
-            "check-all": test + [("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
+            "check-all": test + [("vm-full", stage_vm_full), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
             "soak": [("soak", stage_soak), ("fuzz-long", stage_fuzz(600))] + last,
             "bench": [("bench", stage_bench)] + last}[mode]
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside the machine of suite-jail.sh, as root: BIN is where the programs lie. Exit 0: all passed.
+# Inside the machine of full-jail.sh, as root: BIN is where the programs lie. Exit 0: all passed.
 # With arguments: one program and its arguments, for a look by hand.
 failed=0
 cd /tmp || exit 1

@@ -40,14 +40,14 @@ carry $modules
 tests="jail_child_kernel_test jail_kernel_test jail_leases_kernel_test jail_host_kernel_test
   linux_seccomp_kernel_test"
 for program in faber faber-jailer faber-init $tests; do
-  [ -x "$bin/$program" ] || { echo "suite-jail: $program is not built"; exit 1; }
+  [ -x "$bin/$program" ] || { echo "full-jail: $program is not built"; exit 1; }
   strip -o "$tree$bin/$program" "$bin/$program"
 done
 
 # Both machines at once: what they run is one thread most of the time.
 # JAIL_KERNELS: other kernel images than all in /boot.
 read -ra kernels <<<"${JAIL_KERNELS:-$(ls -1v /boot/vmlinuz-*-cloud-amd64 | tr '\n' ' ')}"
-[ ${#kernels[@]} -gt 0 ] || { echo "suite-jail: no cloud kernel in /boot"; exit 1; }
+[ ${#kernels[@]} -gt 0 ] || { echo "full-jail: no cloud kernel in /boot"; exit 1; }
 machines=()
 for kernel in "${kernels[@]}"; do
   VM_KERNEL=$kernel VM_TREE=$tree VM_DISK=256 VM_MEM=1536 VM_TIMEOUT=${VM_TIMEOUT:-900} VM_ENV="BIN=$bin" \
