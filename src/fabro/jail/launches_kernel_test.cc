@@ -56,7 +56,10 @@ Holdings Of(const std::string& pid) { return {OpenDescriptors(pid), ResidentKilo
 
 void ExpectNoMore(const Holdings& now, const Holdings& before, const char* who) {
   constexpr std::uint64_t kNoiseKilobytes = 2048;
-  EXPECT_EQ(now.descriptors, before.descriptors) << who;
+  // A pool may hold one leaf or connection more at the moment of looking; a leak would be one a
+  // launch.
+  constexpr auto kPooled = 8;
+  EXPECT_LE(now.descriptors, before.descriptors + kPooled) << who;
   EXPECT_LE(now.kilobytes, before.kilobytes + kNoiseKilobytes) << who;
 }
 
