@@ -56,10 +56,10 @@ Holdings Of(const std::string& pid) { return {OpenDescriptors(pid), ResidentKilo
 
 void ExpectNoMore(const Holdings& now, const Holdings& before, const char* who) {
   constexpr std::uint64_t kNoiseKilobytes = 2048;
-  // A pool may hold one leaf or connection more at the moment of looking; a leak would be one a
-  // launch.
-  constexpr auto kPooled = 8;
-  EXPECT_LE(now.descriptors, before.descriptors + kPooled) << who;
+  // One more was seen once after 2,000 launches, cause unknown. A leak in the launch itself would
+  // be one a launch; a slower one is for launches_soak to find.
+  constexpr auto kSlack = 8;
+  EXPECT_LE(now.descriptors, before.descriptors + kSlack) << who;
   EXPECT_LE(now.kilobytes, before.kilobytes + kNoiseKilobytes) << who;
 }
 
