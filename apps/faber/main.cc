@@ -20,8 +20,8 @@ namespace {
 bool OpenStandardDescriptors() {
   for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-    if (::open("/dev/null", O_RDWR) != fd)
-      return false;  // Not close-on-exec: it is the standard one.
+    // NOLINTNEXTLINE(android-cloexec-open): it is a standard descriptor.
+    if (::open("/dev/null", O_RDWR) != fd) return false;
   }
   return true;
 }

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Error Bad(std::string_view where, std::string message, std::string fix) {
+Error Bad(std::string_view where, const std::string& message, std::string fix) {
   return Failure(Code::kInvalidArgument, std::string(where) + ": " + message, "bad_option",
                  std::move(fix));
 }
@@ -101,7 +101,7 @@ Status SetLevel(model::RunRequest& request, std::string_view where, std::string_
 Status SetNetwork(model::RunRequest& request, std::string_view where, std::string_view text) {
   const std::optional<model::NetworkMode> mode = model::ParseNetworkMode(text);
   if (mode) {
-    request.sandbox.network = *mode;
+    request.sandbox.network = mode;
     return {};
   }
   constexpr std::array<std::string_view, 3> kLater = {"egress", "veth", "host"};

@@ -46,6 +46,11 @@ std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& 
 
 std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest& request) {
   const std::string& name = request.exec.argv.front();
+  if (outcome.no_work_dir) {
+    return "--cwd " + request.exec.cwd.value() +
+           ": no directory that the command may enter inside the " + "sandbox (" +
+           ErrnoName(outcome.sys_errno) + "); --bind or --workspace makes one";
+  }
   if (outcome.sys_errno != ENOENT) {
     return name + ": cannot be executed inside the sandbox (" + ErrnoName(outcome.sys_errno) + ")";
   }

@@ -46,6 +46,18 @@ TEST(Explain, WhatCouldNotRunIsNamed) {
   EXPECT_FALSE(Line(Fate::kInfrastructureFailure).empty());
 }
 
+TEST(Explain, AWorkingDirectoryThatIsNotThereIsNotACommandThatIsNotThere) {
+  model::RunRequest request;
+  request.exec.argv = {"true"};
+  request.exec.cwd = "/nope";
+  model::Outcome outcome;
+  outcome.fate = Fate::kNotExecuted;
+  outcome.sys_errno = ENOENT;
+  outcome.no_work_dir = true;
+  const std::string line = *Explain(outcome, request);
+  EXPECT_NE(line.find("--cwd /nope: no directory"), std::string::npos) << line;
+}
+
 TEST(Explain, AViolationNamesTheCallAndTheProcessThatWasKilled) {
   model::RunRequest request;
   model::Outcome outcome;

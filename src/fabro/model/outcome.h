@@ -62,6 +62,7 @@ struct Outcome {
   std::string
       message;        // For kNotExecuted, kNotStarted, kInfrastructureFailure: step, object, errno.
   int sys_errno = 0;  // Of kNotExecuted and kNotStarted.
+  bool no_work_dir = false;  // Of kNotExecuted: the working directory could not be entered.
   Usage usage;
   bool pids_limit_hit = false;
   std::vector<Violation> violations;  // At most 64; `violations_dropped` counts the others.

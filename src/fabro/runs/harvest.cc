@@ -12,11 +12,15 @@
 #include <set>
 #include <utility>
 
+#include "fabro/codec/json/json.h"
 #include "fabro/linux/file.h"
+#include "fabro/runs/paths.h"
 #include "fabro/store/blob_store.h"
 
 namespace fabro::runs {
 namespace {
+
+using model::Json;
 
 constexpr std::uint32_t kDepth = 64;
 constexpr std::array kExcluded{std::string_view("node_modules"), std::string_view(".venv"),
@@ -180,8 +184,37 @@ Result<std::map<std::string, ArtifactCollector::Seen>> ArtifactCollector::Matchi
   return matching;
 }
 
-Status ArtifactCollector::Look() {
+Status ArtifactCollector::Begin() {
+  if (const auto text = ReadFile(SeenPath(run_dir_), 64_MiB); text.ok()) {
+    const auto json = codec::ParseJson(*text);
+    const Json::Object* files = json.ok() ? json->Members() : nullptr;
+    if (files != nullptr) {
+      for (const auto& [path, file] : *files) {
+        seen_[path] = {.size = static_cast<std::uint64_t>(file.IntAt("size")),
+                       .mtime_ns = file.IntAt("mtime_ns")};
+      }
+      kept_ = seen_;
+      return {};
+    }
+  }
   seen_ = TRY(Matching());
+  return Write();
+}
+
+Status ArtifactCollector::Keep() {
+  if (seen_ == kept_) return {};
+  return Write();
+}
+
+Status ArtifactCollector::Write() {
+  Json files = Json::MakeObject();
+  for (const auto& [path, file] : seen_) {
+    Json seen;
+    seen.Set("size", file.size).Set("mtime_ns", file.mtime_ns);
+    files.Set(path, std::move(seen));
+  }
+  TRY(ReplaceFile(SeenPath(run_dir_), files.Dump() + "\n", 0600));
+  kept_ = seen_;
   return {};
 }
 

@@ -27,7 +27,9 @@ struct Collected {
   std::vector<std::string> notes;  // What was left out and why.
 };
 
-// Collects files that match the globs and are new or changed since the last call, or since Look.
+// Collects files that match the globs and are new or changed since the last call, or since Begin.
+// What was seen is kept in `<run>/runtime/artifacts.json`, so that a resume neither misses what a
+// stage made before the crash nor takes a file twice.
 class ArtifactCollector {
  public:
   static constexpr ByteSize kFileLimit = 10_MiB;
@@ -37,10 +39,14 @@ class ArtifactCollector {
   ArtifactCollector(provider::Sandbox& sandbox, std::vector<std::string> globs,
                     std::string run_dir);
 
-  Status Look();
+  // The state that an earlier worker of this run kept, else what is there now.
+  Status Begin();
   Result<Collected> Collect(const std::string& stage_id);
+  // After the events of what was collected are on disk.
+  Status Keep();
 
  private:
+  Status Write();
   struct Seen {
     std::uint64_t size = 0;
     std::int64_t mtime_ns = 0;
@@ -52,6 +58,7 @@ class ArtifactCollector {
   std::vector<std::string> globs_;
   std::string run_dir_;
   std::map<std::string, Seen> seen_;
+  std::map<std::string, Seen> kept_;  // What the file holds: writing it costs an fsync.
 };
 
 // True for a relative path without "..", empty parts or control characters.

@@ -24,11 +24,11 @@ constexpr const char* kGraph = R"(digraph Kill {
   node [shape=parallelogram]
   start [shape=Mdiamond]
   exit [shape=Msquare]
-  build [script="echo build >> trace"]
+  build [script="echo build >> trace; echo built > built.log"]
   test [script="echo test >> trace; test -e fixed", goal_gate=true, retry_target=fix]
   ask [shape=diamond]
   fix [script="echo fix >> trace; touch fixed", max_visits=1]
-  pack [script="echo pack >> trace"]
+  pack [script="echo pack >> trace; echo packed > packed.log; echo two > two.log"]
   start -> build -> test -> ask
   ask -> pack [condition="outcome=succeeded"]
   ask -> fix
@@ -40,6 +40,7 @@ struct Traversal {
   RunStatus status = RunStatus::kSubmitted;
   std::vector<std::string> completed;  // Stage ids, in order.
   std::vector<std::string> edges;      // "from>to".
+  std::vector<std::string> artifacts;  // "stage id/path", sorted, each once.
   friend bool operator==(const Traversal&, const Traversal&) = default;
 };
 
@@ -47,16 +48,25 @@ class KillTest : public testing::RunFixture {
  protected:
   void SetUp() override {
     RunFixture::SetUp();
-    const RunRef run = MakeRun(SpecOf(kGraph));
+    const RunRef run = MakeRun(Spec());
     ASSERT_TRUE(Start(run, Worker()).ok());
     whole_ = TraversalOf(run, Ended(run));
     events_ = Events(run).size();
     ASSERT_EQ(whole_.status, RunStatus::kSucceeded) << Log(run);
+    ASSERT_EQ(whole_.artifacts.size(), 4U);
     clean_trace_ = Trace();
   }
 
+  RunSpec Spec() const {
+    RunSpec spec = SpecOf(kGraph);
+    spec.artifacts_include = {"*.log"};
+    return spec;
+  }
+
   static Traversal TraversalOf(const RunRef& run, const RunSummary& summary) {
-    Traversal traversal{.status = summary.status, .completed = {}, .edges = {}};
+    Traversal traversal{
+        .status = summary.status, .completed = {}, .edges = {}, .artifacts = summary.artifacts};
+    std::sort(traversal.artifacts.begin(), traversal.artifacts.end());
     for (const model::Event& event : Events(run)) {
       if (event.name == "stage.completed") traversal.completed.push_back(event.stage_id);
       if (event.name == "edge.selected") {
@@ -82,7 +92,7 @@ class KillTest : public testing::RunFixture {
   RunRef FreshRun() const {
     EXPECT_TRUE(RemoveTree(Workspace()).ok());
     EXPECT_TRUE(MakeDirs(Workspace()).ok());
-    return MakeRun(SpecOf(kGraph));
+    return MakeRun(Spec());
   }
 
   // Starts or resumes; true when there was something left to do.

@@ -16,6 +16,10 @@ inline std::string ServerLogPath(const std::string& run_dir) {
 inline std::string ControlSocketPath(const std::string& run_dir) {
   return run_dir + "/runtime/control.sock";
 }
+// What of the artifacts was collected already.
+inline std::string SeenPath(const std::string& run_dir) {
+  return run_dir + "/runtime/artifacts.json";
+}
 inline std::string ResultPath(const std::string& run_dir) { return run_dir + "/result.tar.zst"; }
 inline std::string ScratchDir(const std::string& storage) { return storage + "/scratch"; }
 

@@ -15,6 +15,29 @@ namespace fabro::runs {
 using model::Json;
 using workflow::RunEnd;
 
+namespace {
+
+std::string ArtifactKey(const std::string& stage, const std::string& path,
+                        const std::string& sha256) {
+  return stage + "\n" + path + "\n" + sha256;
+}
+
+}  // namespace
+
+// What an earlier worker did of it. Only a stage without its checkpoint may still lack artifacts.
+void WorkerRun::KnowArtifacts(const model::Event& event) {
+  if (event.name == "stage.completed") {
+    completed_.push_back(event);
+  } else if (event.name == "checkpoint.completed") {
+    completed_.clear();
+    captured_.clear();
+  } else if (event.name == "asset.captured") {
+    ++artifacts_;
+    captured_.insert(ArtifactKey(event.stage_id, event.properties.StringAt("path"),
+                                 event.properties.StringAt("content_sha256")));
+  }
+}
+
 // Artifacts of a stage that completed, before its checkpoint.
 Status WorkerRun::AfterEvent(const model::Event& stage) {
   if (!collector_) return {};
@@ -22,6 +45,7 @@ Status WorkerRun::AfterEvent(const model::Event& stage) {
   if (!collected.ok()) return log_.Notice("warn", "artifacts", collected.error().ToString());
   for (const std::string& note : collected->notes) TRY(log_.Notice("info", "artifacts", note));
   for (const Artifact& artifact : collected->artifacts) {
+    if (captured_.contains(ArtifactKey(stage.stage_id, artifact.path, artifact.sha256))) continue;
     model::Event event = log_.Make("asset.captured");
     event.node_id = stage.node_id;
     event.stage_id = stage.stage_id;
@@ -31,6 +55,8 @@ Status WorkerRun::AfterEvent(const model::Event& stage) {
     TRY(log_.Store(std::move(event)));
     ++artifacts_;
   }
+  const Status kept = collector_->Keep();
+  if (!kept.ok()) return log_.Notice("warn", "artifacts", kept.error().ToString());
   return {};
 }
 

@@ -93,7 +93,10 @@ Status WorkerRun::Replay() {
   for (std::uint64_t after = 0;;) {
     const std::vector<model::Event> page = TRY(events_->Read(after, kPage));
     if (page.empty()) return {};
-    for (const model::Event& event : page) projections_.Know(event);
+    for (const model::Event& event : page) {
+      projections_.Know(event);
+      KnowArtifacts(event);
+    }
     after = page.back().seq;
   }
 }
@@ -341,8 +344,8 @@ Result<RunEnd> WorkerRun::RunStages() {
   if (workplace_ && !spec_.artifacts_include.empty()) {
     collector_ = std::make_unique<ArtifactCollector>(*workplace_->sandbox, spec_.artifacts_include,
                                                      run_dir_);
-    const Status looked = collector_->Look();
-    if (!looked.ok()) TRY(log_.Notice("warn", "artifacts", looked.error().ToString()));
+    const Status begun = collector_->Begin();
+    if (!begun.ok()) TRY(log_.Notice("warn", "artifacts", begun.error().ToString()));
   }
   std::optional<Nanos> wall = spec_.wall_budget;
   if (state_.wall_budget_ms > 0) wall = std::chrono::milliseconds(state_.wall_budget_ms);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,7 @@ class WorkerRun {
   Status SaveResult();
   Status Terminal(const workflow::RunEnd& end);
   Status CleanUp();
+  void KnowArtifacts(const model::Event& event);
   Status AfterEvent(const model::Event& event);
   void UpdateIndex();
   SandboxRequest Request(bool reattach) const;
@@ -79,6 +81,7 @@ class WorkerRun {
   Projections projections_;
   workflow::EventLog log_;
   std::vector<model::Event> completed_;  // Stages whose artifacts are to be collected.
+  std::set<std::string> captured_;       // Of their artifacts, those whose events are on disk.
 
   std::mutex inbox_mutex_;
   std::vector<std::string> cancel_items_;  // Guarded by inbox_mutex_, as are the three below.

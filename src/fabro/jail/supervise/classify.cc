@@ -80,6 +80,7 @@ void Classify(const ExecFacts& facts, model::Outcome& outcome) {
   } else if (facts.failed) {
     outcome.message = DescribeFailure(*facts.failed);
     outcome.sys_errno = facts.failed->sys_errno;
+    outcome.no_work_dir = facts.failed->step == static_cast<int>(Step::kWorkdir);
   } else if (outcome.fate == Fate::kInfrastructureFailure) {
     outcome.message = "the command's end was not observed";
   }
