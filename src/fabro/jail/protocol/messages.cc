@@ -261,6 +261,7 @@ std::string Encode(const model::Outcome& outcome) {
   out.I32(outcome.signal);
   out.Text(outcome.message);
   out.I32(outcome.sys_errno);
+  out.Bool(outcome.no_work_dir);
   WriteUsage(out, outcome.usage);
   out.Bool(outcome.pids_limit_hit);
   out.List(outcome.violations, [&](const model::Violation& violation) {
@@ -283,6 +284,7 @@ Result<model::Outcome> DecodeOutcome(std::string_view body) {
   outcome.signal = in.I32();
   outcome.message = in.Text(kMaxText);
   outcome.sys_errno = in.I32();
+  outcome.no_work_dir = in.Bool();
   outcome.usage = ReadUsage(in);
   outcome.pids_limit_hit = in.Bool();
   const std::uint32_t violations = in.Count(kMaxViolations);

@@ -32,6 +32,7 @@ TEST(MessagesTest, OutcomeComesBackWhole) {
   model::Outcome outcome;
   outcome.fate = model::Fate::kPolicyViolation;
   outcome.signal = 9;
+  outcome.no_work_dir = true;
   outcome.usage.memory_peak = 3_MiB;
   outcome.violations = {
       {.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true}};
