@@ -1,12 +1,14 @@
 #include "machinery.h"
 
 #include <filesystem>
+#include <optional>
 
 #include "fabro/environment/environment.h"
 #include "fabro/git/bundle.h"
 #include "fabro/provider/checkpoint/git_checkpointer.h"
 #include "fabro/provider/local/local.h"
 #include "fabro/provider/namespace/namespace.h"
+#include "fabro/store/run_lock.h"
 
 namespace fabro::cli {
 namespace {
@@ -129,7 +131,7 @@ provider::SandboxFate FateOf(const runs::RunRef& run) {
   using provider::SandboxFate;
   const auto summary = runs::Inspect(run);
   // A run whose store cannot be read may still be mended: what is its stays.
-  if (!summary.ok() || summary->broken || summary->live) return SandboxFate::kLeave;
+  if (!summary.ok() || summary->broken) return SandboxFate::kLeave;
   if (!runs::IsTerminal(summary->status)) return SandboxFate::kLeave;
   const auto spec = runs::Spec(run);
   // Kept on purpose, or because its workspace is the only copy of the result.
@@ -149,9 +151,17 @@ runs::WorkerCommand SelfAsWorker() {
 }
 
 fabro::Result<std::vector<std::string>> SweepSandboxes(const std::string& storage) {
+  // Held from the question until the next one, so that no resume begins while its tree is removed.
+  std::optional<store::RunLock> held;
   const auto reports = TRY(provider::SweepNamespaceSandboxes(storage, [&](const std::string& id) {
+    held.reset();
     const auto run = runs::Find(storage, id);
-    if (run.ok()) return FateOf(*run);
+    if (run.ok()) {
+      auto lock = store::RunLock::Acquire(run->dir);
+      if (!lock.ok()) return provider::SandboxFate::kLeave;  // Somebody works on it.
+      held = *std::move(lock);
+      return FateOf(*run);
+    }
     return run.error().code == Code::kNotFound ? provider::SandboxFate::kUnknownRun
                                                : provider::SandboxFate::kLeave;
   }));
