@@ -12,8 +12,8 @@ constexpr std::string_view kOutput = "Output";
 constexpr OptionInfo kHelp{"--help", "", kOutput, "Show this text"};
 
 constexpr std::array kRun = {
-    OptionInfo{"--level", "LEVEL", kSandbox, "Security level: medium or high (default medium)",
-               "medium high"},
+    OptionInfo{"--level", "LEVEL", kSandbox, "Security level: low, medium or high (default medium)",
+               "low medium high"},
     OptionInfo{
         "--network", "MODE", kSandbox,
         "none: no socket can be made; loopback: a loopback of its own (default: loopback, at "
@@ -61,7 +61,7 @@ constexpr std::array kRun = {
 
 constexpr std::array kCheck = {
     OptionInfo{"--level", "LEVEL", kSandbox, "The level that is wanted (default medium)",
-               "medium high"},
+               "low medium high"},
     OptionInfo{"--json", "", kOutput, "Print one JSON object"},
     kHelp,
 };

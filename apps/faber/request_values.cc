@@ -88,11 +88,8 @@ Result<GuestPath> AbsoluteGuestPath(std::string_view where, std::string_view tex
 Status SetLevel(model::RunRequest& request, std::string_view where, std::string_view text) {
   const std::optional<model::Level> level = model::ParseLevel(text);
   if (!level) {
-    return Bad(where, "'" + std::string(text) + "' is no security level", "give medium or high");
-  }
-  if (*level == model::Level::kLow) {
-    return Failure(Code::kUnimplemented, std::string(where) + ": level low is not built yet",
-                   "level_not_built", "use medium");
+    return Bad(where, "'" + std::string(text) + "' is no security level",
+               "give low, medium or high");
   }
   request.sandbox.level = *level;
   return {};

@@ -30,7 +30,7 @@ struct RunArguments {
 model::RunRequest DefaultRequest();
 
 // `base` is DefaultRequest(), or that with a configuration file over it. Errors name the option,
-// the value, what is wrong and the fix; reason "bad_option", "level_not_built" or "usage".
+// the value, what is wrong and the fix; reason "bad_option" or "usage".
 Result<RunArguments> ReadRunArguments(const Invocation& invocation, model::RunRequest base,
                                       const Caller& caller);
 

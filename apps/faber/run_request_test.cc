@@ -98,7 +98,7 @@ TEST(RunRequest, BadLimitsNameOptionValueWhyAndFix) {
 }
 
 TEST(RunRequest, WordsThatAreUnknownOrNotBuiltAreRefused) {
-  EXPECT_NE(ErrorOf({"--level", "low"}).find("not built yet"), std::string::npos);
+  EXPECT_NE(ErrorOf({"--level", "mediun"}).find("give low, medium or high"), std::string::npos);
   EXPECT_NE(ErrorOf({"--level", "max"}).find("'max' is no security level"), std::string::npos);
   EXPECT_NE(ErrorOf({"--network", "host"}).find("not built yet"), std::string::npos);
   EXPECT_NE(ErrorOf({"--network", "on"}).find("'on' is no network mode"), std::string::npos);

@@ -106,7 +106,7 @@ TEST(ReadLayerTest, RefusesWithFilePlacePathAndHint) {
       {"[run.artifacts]\nresult_limit = \"many\"", "run.artifacts.result_limit:"},
       {"[run.artifacts]\ninclude = \"a\"", "run.artifacts.include: a list of strings"},
       {"[run.environment.resources]\ncpu = -1", "a whole number, 0 or more"},
-      {"[run.environment.namespace]\nlevel = \"low\"", "'low' is not supported; write one of"},
+      {"[run.environment.namespace]\nlevel = \"lowest\"", "'lowest' is not supported; write one of"},
       {"[[run.prepare.steps]]\nscript = \"a\"\ncommand = [\"b\"]", "either 'script' or 'command'"},
       {"[[run.prepare.steps]]\nscripts = \"a\"", "run.prepare.steps.scripts: this key"},
       {"[run\n", "f.toml:1:5: no valid TOML"},

@@ -34,7 +34,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"run.environment.resources.disk", Type::kSize},
     {"run.environment.network.mode", Type::kString, "block"},
     {"run.environment.env", Type::kTexts},
-    {"run.environment.namespace.level", Type::kString, "medium|high"},
+    {"run.environment.namespace.level", Type::kString, "low|medium|high"},
     {"run.environment.namespace.workspace", Type::kString, "clone|empty"},
     {"run.environment.namespace.rootfs", Type::kString},
     {"run.environment.namespace.max_processes", Type::kCount},

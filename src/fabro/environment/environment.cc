@@ -77,13 +77,9 @@ Status ApplyRoot(ResolvedEnvironment& environment, const std::string& rootfs) {
 }
 
 Status ApplyLevel(ResolvedEnvironment& environment, const std::string& level) {
-  if (level == "low") {
-    return Refuse("run.environment.namespace.level", "level low is not built yet",
-                  "level_not_built", "use medium or high");
-  }
-  if (level != "medium" && level != "high") {
+  if (level != "low" && level != "medium" && level != "high") {
     return Refuse("run.environment.namespace.level", "unknown level '" + level + "'", "invalid",
-                  "use medium or high");
+                  "use low, medium or high");
   }
   environment.level = level;
   if (level == "high") {

@@ -66,7 +66,7 @@ struct Selection {
 
 // The environment that `settings` select, with their overrides. Errors (kInvalidArgument):
 // unknown_environment, provider_not_built, network_unenforceable, network_not_built,
-// disk_unenforceable, level_not_built, rootfs_not_built, invalid. Each names the key and the fix.
+// disk_unenforceable, rootfs_not_built, invalid. Each names the key and the fix.
 Result<ResolvedEnvironment> Resolve(const config::Settings& settings, const Selection& selection);
 
 // As it is stored with a run and shown by `--print=environment`; FromJson takes what ToJson gave.

@@ -64,8 +64,8 @@ TEST(EnvironmentTest, AWishThatNothingEnforcesIsAnError) {
   settings.overrides.disk = 1_GiB;
   EXPECT_EQ(Resolve(settings, {}).error().reason, "disk_unenforceable");
   settings = Selecting("namespace");
-  settings.overrides.namespace_level = "low";
-  EXPECT_EQ(Resolve(settings, {}).error().reason, "level_not_built");
+  settings.overrides.namespace_level = "lowest";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");
   settings = Selecting("namespace");
   settings.overrides.namespace_max_processes = 0;
   EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");

@@ -10,8 +10,8 @@
 // ever runs in this process, and nothing here needs privilege except that the jailer it starts has
 // the rights of the caller.
 //
-// Errors carry a stable `reason`: isolation_unavailable, cgroup_unavailable, level_not_built,
-// bind_refused, workspace_refused, rootfs_refused, spec_invalid, jailer_unreachable,
+// Errors carry a stable `reason`: isolation_unavailable, cgroup_unavailable, bind_refused,
+// workspace_refused, rootfs_refused, spec_invalid, jailer_unreachable,
 // jailer_refused, jail_gone. Spec: isolation engine, sections 2 to 6 and 13.
 #pragma once
 

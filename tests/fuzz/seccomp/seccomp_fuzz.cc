@@ -25,7 +25,7 @@ struct Compiled {
 
 std::vector<Compiled> CompileAll() {
   std::vector<Compiled> all;
-  for (const Level level : {Level::kMedium, Level::kHigh}) {
+  for (const Level level : {Level::kLow, Level::kMedium, Level::kHigh}) {
     for (const Arch arch : {Arch::kX86_64, Arch::kAarch64}) {
       for (const Sockets sockets : {Sockets::kNone, Sockets::kFamilies}) {
         const FilterOptions options{

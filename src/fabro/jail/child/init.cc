@@ -21,6 +21,7 @@
 #include "fabro/jail/child/channel.h"
 #include "fabro/jail/child/payload.h"
 #include "fabro/jail/child/steps.h"
+#include "fabro/jail/child/system_files.h"
 #include "fabro/jail/child/workspace.h"
 
 namespace fabro::jail::child {
@@ -45,6 +46,7 @@ struct Init {
   int workspace = -1;  // The detached tree, for good (workspace.h).
   int proc = -1;       // The Jail's procfs until it is mounted.
   int children = -1;   // signalfd of SIGCHLD.
+  Covers covers;       // While they are placed.
   Leader leaders[kMaxExecs];
 };
 
@@ -73,12 +75,12 @@ int RaiseLoopback(Init& init) {
   return error;
 }
 
-// Without subset=pid the host's /proc/sys and its like would be there, and nothing masks them here:
+// Without subset=pid the host's /proc/sys and its like would be there, which only level low covers:
 // a kernel that does not know the word gives no Jail.
 int MakeProc(Init& init) {
   About("/proc");
-  const FsOption options[] = {{"subset", "pid"}, {"hidepid", "ptraceable"}};
-  init.proc = NewMount("proc", options, 2, kProcFlags);
+  const FsOption options[] = {{"hidepid", "ptraceable"}, {"subset", "pid"}};
+  init.proc = NewMount("proc", options, init.plan.system_files != 0 ? 1 : 2, kProcFlags);
   return ErrnoOf(init.proc);
 }
 
@@ -128,6 +130,18 @@ int PlaceProc(Init& init) {
   return error;
 }
 
+int MakeCoversFirst(Init& init) {
+  return init.plan.system_files == 0 ? 0 : MakeCovers(init.covers);
+}
+
+int CoverSystemFiles(Init& init) {
+  if (init.plan.system_files == 0) return 0;
+  if (int error = CoverProc(init.covers)) return error;
+  const int error = MountSys(init.covers);
+  CloseCovers(init.covers);
+  return error;
+}
+
 int MountTerminals(Init& init) {
   if (init.plan.devpts == 0) return 0;
   About("/dev/pts");
@@ -156,11 +170,18 @@ int WatchChildren(Init& init) {
 }
 
 constexpr StepOf<Init> kJailSteps[] = {
-    {Step::kLifeline, HoldLifeline},           {Step::kHostname, SetHostname},
-    {Step::kLoopback, RaiseLoopback},          {Step::kProc, MakeProc},
-    {Step::kTimeNamespace, MakeTimeNamespace}, {Step::kWorkspace, PlaceWorkspace},
-    {Step::kTmpfs, PlaceSharedMemory},         {Step::kProc, PlaceProc},
-    {Step::kDevpts, MountTerminals},           {Step::kLifeline, WatchChildren},
+    {Step::kLifeline, HoldLifeline},
+    {Step::kHostname, SetHostname},
+    {Step::kLoopback, RaiseLoopback},
+    {Step::kProc, MakeProc},
+    {Step::kTimeNamespace, MakeTimeNamespace},
+    {Step::kWorkspace, PlaceWorkspace},
+    {Step::kTmpfs, PlaceSharedMemory},
+    {Step::kProc, MakeCoversFirst},
+    {Step::kProc, PlaceProc},
+    {Step::kSys, CoverSystemFiles},
+    {Step::kDevpts, MountTerminals},
+    {Step::kLifeline, WatchChildren},
 };
 
 Leader* FindLeader(Init& init, std::uint32_t exec_id) {

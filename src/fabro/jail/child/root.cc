@@ -229,23 +229,39 @@ int RunMountSteps(Root& root, std::uint16_t count, Packet& packet) {
   return 0;
 }
 
-int MountProcPlaceholder(Root& root) {
-  About("/proc");
-  if (int error = MakeDirectories(root.top, "proc", 0555)) return error;
-  const long pid = ::syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+namespace {
+
+// By a child in a namespace of the kind that the file system shows: a process is not in the pid
+// namespace that it makes, and the network namespace has to be ours.
+int MountFrom(Root& root, unsigned long space, const char* type, const char* target,
+              const FsOption* options, std::size_t count) {
+  if (int error = MakeDirectories(root.top, target, 0555)) return error;
+  const long pid = ::syscall(SYS_clone, space | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
   if (pid < 0) return errno;
   if (pid == 0) {
-    const FsOption options[] = {{"subset", "pid"}, {"hidepid", "ptraceable"}};
-    const int proc =
-        NewMount("proc", options, 2,
+    const int mount =
+        NewMount(type, options, count,
                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    ::_exit(proc < 0 ? errno : AttachAt(root.top, "proc", proc));
+    ::_exit(mount < 0 ? errno : AttachAt(root.top, target, mount));
   }
   siginfo_t info = {};
   while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0) {
     if (errno != EINTR) return errno;
   }
   return info.si_code == CLD_EXITED ? info.si_status : ECHILD;
+}
+
+}  // namespace
+
+int MountProcPlaceholder(Root& root, bool whole) {
+  About("/proc");
+  const FsOption options[] = {{"hidepid", "ptraceable"}, {"subset", "pid"}};
+  return MountFrom(root, CLONE_NEWPID, "proc", "proc", options, whole ? 1 : 2);
+}
+
+int MountSysPlaceholder(Root& root) {
+  About("/sys");
+  return MountFrom(root, CLONE_NEWNET, "sysfs", "sys", nullptr, 0);
 }
 
 int EnterRoot(Root& root) {

@@ -21,8 +21,10 @@ int RunMountSteps(Root& root, std::uint16_t count, Packet& packet);
 // A procfs has to be in sight for the next one to be allowed (mount_too_revealing, fs/namespace.c),
 // and the host's goes with the old root. So one stays at /proc, below that of each init: that of a
 // pid namespace whose only process has ended, with nobody in it. The errno EPERM means that the
-// host's /proc is covered in part.
-int MountProcPlaceholder(Root& root);
+// host's /proc is covered in part. For a Jail that gets a `whole` one it must be whole itself, and
+// a sysfs stays at /sys for the same reason.
+int MountProcPlaceholder(Root& root, bool whole);
+int MountSysPlaceholder(Root& root);
 int EnterRoot(Root& root);
 int SealRoot(Root& root);
 

@@ -27,6 +27,7 @@ enum class Step : std::uint16_t {
   kTmpfs,
   kProc,
   kDevpts,
+  kSys,
   kSealRoot,
   // payload
   kFork,
@@ -86,6 +87,8 @@ constexpr const char* StepName(Step step) {
       return "proc";
     case Step::kDevpts:
       return "devpts";
+    case Step::kSys:
+      return "sys";
     case Step::kSealRoot:
       return "seal_root";
     case Step::kFork:

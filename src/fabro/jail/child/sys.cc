@@ -82,8 +82,8 @@ int NewMount(const char* type, const FsOption* options, std::size_t count, unsig
 }
 
 int CloneMount(int dir, const char* path) {
-  return static_cast<int>(::syscall(SYS_open_tree, dir, path,
-                                    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW));
+  constexpr unsigned kFlags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+  return static_cast<int>(::syscall(SYS_open_tree, dir, path, kFlags | AT_EMPTY_PATH));
 }
 
 int AttachMount(int mount, int target) {

@@ -61,7 +61,7 @@ struct FsOption {
 };
 // A detached mount of a new instance of `type`, or -1 with errno.
 int NewMount(const char* type, const FsOption* options, std::size_t count, unsigned attributes);
-// A detached copy of the one mount at `path`, or -1 with errno.
+// A detached copy of the one mount at `path` ("": what `dir` is open on), or -1 with errno.
 int CloneMount(int dir, const char* path);
 // Attaches the detached mount on the directory or file that `target` is open on.
 int AttachMount(int mount, int target);

@@ -25,7 +25,7 @@
 namespace fabro::jail::wire {
 
 inline constexpr std::uint32_t kMagic = 0x46424A31;  // "FBJ1"
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 inline constexpr std::uint32_t kMaxMessage = 192 * 1024;  // Below the default SO_SNDBUF.
 inline constexpr std::uint32_t kMaxMounts = 96;
 inline constexpr std::uint32_t kMaxFds = 120;  // SCM_MAX_FD is 253; a margin.
@@ -105,6 +105,7 @@ struct BuildSlot {
   std::uint32_t task_id = 1000;     // Inner id of payloads.
   std::uint8_t sealed_network = 0;  // Make the slot's network namespace now; lo stays down.
   std::uint8_t forbid_user_ns = 1;  // max_user_namespaces = 0 (medium, high).
+  std::uint8_t system_files = 0;    // As in SpawnInit.
   std::uint16_t mount_count = 0;    // MountSteps that follow.
 };
 
@@ -123,6 +124,8 @@ struct SpawnInit {
   std::uint8_t loopback_up = 0;
   std::uint8_t workspace = kMemory;
   std::uint8_t devpts = 0;  // Mount a private devpts and /dev/ptmx.
+  // A whole /proc and a read-only /sys, both with covers (low); else /proc shows processes alone.
+  std::uint8_t system_files = 0;
   std::uint32_t task_id = 1000;
   std::uint64_t tmpfs_size = 0;  // kMemory: total of all writable paths, in bytes.
   std::uint64_t tmpfs_inodes = 0;

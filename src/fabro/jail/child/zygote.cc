@@ -96,9 +96,11 @@ int BecomeSetupId(Zygote& zygote) {
   return ErrnoOf(::prctl(PR_SET_DUMPABLE, 0));
 }
 
-// The limits of this user namespace, written while the host's procfs is still in reach. A guest
-// cannot make user namespaces at all; of the others a Jail needs one each, an Exec one cgroup
-// namespace, and the rest is the backlog of those that the kernel is still taking apart.
+// The limits of this user namespace, written while the host's procfs is still in reach. At medium
+// and high a guest cannot make user namespaces at all; of the others a Jail needs one each, an Exec
+// one cgroup namespace, and the rest is the backlog of those that the kernel is still taking apart.
+// At low they also bound what a guest can nest, since the limits of a user namespace hold for those
+// inside it (namespaces(7)).
 int BoundNamespaces(Zygote& zygote) {
   static constexpr const char* kBounds[][2] = {
       {"/proc/sys/user/max_mnt_namespaces", "64"},     {"/proc/sys/user/max_pid_namespaces", "64"},
@@ -109,9 +111,9 @@ int BoundNamespaces(Zygote& zygote) {
     About(bound[0]);
     if (int error = WriteControl(AT_FDCWD, bound[0], bound[1])) return error;
   }
-  if (zygote.plan.forbid_user_ns == 0) return 0;
   About("/proc/sys/user/max_user_namespaces");
-  return WriteControl(AT_FDCWD, "/proc/sys/user/max_user_namespaces", "0");
+  return WriteControl(AT_FDCWD, "/proc/sys/user/max_user_namespaces",
+                      zygote.plan.forbid_user_ns == 0 ? "64" : "0");
 }
 
 int MakeMountsPrivate(Zygote&) {
@@ -126,7 +128,12 @@ int FillRoot(Zygote& zygote) {
   return error;
 }
 
-int PlaceProc(Zygote& zygote) { return MountProcPlaceholder(zygote.root); }
+int PlaceProc(Zygote& zygote) {
+  return MountProcPlaceholder(zygote.root, zygote.plan.system_files != 0);
+}
+int PlaceSys(Zygote& zygote) {
+  return zygote.plan.system_files == 0 ? 0 : MountSysPlaceholder(zygote.root);
+}
 int PivotRoot(Zygote& zygote) { return EnterRoot(zygote.root); }
 int MakeRootReadOnly(Zygote& zygote) { return SealRoot(zygote.root); }
 
@@ -161,6 +168,7 @@ constexpr StepOf<Zygote> kSlotSteps[] = {
     {Step::kBuildRoot, StartRoot},
     {Step::kBuildRoot, FillRoot},
     {Step::kProc, PlaceProc},
+    {Step::kSys, PlaceSys},
     {Step::kPivotRoot, PivotRoot},
     {Step::kSealRoot, MakeRootReadOnly},
     {Step::kSealedNetwork, MakeSealedNetwork},

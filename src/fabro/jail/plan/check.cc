@@ -56,10 +56,6 @@ Status CheckHostname(std::string_view name) {
 }
 
 Status CheckChoices(const model::SandboxSpec& spec) {
-  if (spec.level == model::Level::kLow) {
-    return Failure(Code::kUnimplemented, "level (--level) low is not built yet", "level_not_built",
-                   "use --level medium");
-  }
   const bool sealed = spec.launch == model::Launch::kSealed;
   const auto network =
       spec.network.value_or(spec.level == model::Level::kHigh ? model::NetworkMode::kNone

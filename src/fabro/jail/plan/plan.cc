@@ -350,6 +350,9 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
     plan.spec.launch = plan.spec.network == model::NetworkMode::kNone ? model::Launch::kSealed
                                                                       : model::Launch::kStrict;
   }
+  // What a guest nested at level low may outlive its last process for a while: in no slot of
+  // others.
+  if (spec.level == model::Level::kLow) plan.spec.fresh = true;
   ChooseWorkspaceSize(plan);
   TRY(ChooseDegraded(plan));
   plan.mounts = PlanMounts(plan.spec, facts);

@@ -3,7 +3,7 @@
 //
 // The caller plans to give early errors, the jailer plans again from what came over the socket and
 // believes only that (isolation.md 2.1). Each Error names the field and the flag of `faber run`:
-// spec_invalid, bind_refused, rootfs_refused, workspace_refused, level_not_built,
+// spec_invalid, bind_refused, rootfs_refused, workspace_refused,
 // isolation_unavailable, cgroup_unavailable.
 #pragma once
 

@@ -76,10 +76,13 @@ TEST(PlanJailTest, UnsetWorkspaceSizeIsHalfOfTheMemoryAtMost) {
   EXPECT_EQ(ReasonOf(spec), "workspace_refused");
 }
 
-TEST(PlanJailTest, LevelLowIsNotBuilt) {
+TEST(PlanJailTest, ASlotOfLevelLowServesOneJail) {
   SandboxSpec spec;
   spec.level = model::Level::kLow;
-  EXPECT_EQ(ReasonOf(spec), "level_not_built");
+  const JailPlan plan = PlanJail(spec, Debian()).value();
+  EXPECT_TRUE(plan.spec.fresh);
+  EXPECT_EQ(plan.spec.network, model::NetworkMode::kLoopback);
+  EXPECT_TRUE(plan.degraded.empty());
 }
 
 TEST(PlanJailTest, SealedNeedsNoNetwork) {

@@ -17,7 +17,8 @@ constexpr std::array kStepNames = {
     "make the sealed network namespace", "drop the bounding set", "set no_new_privs",
     // init
     "clone init", "set the host name", "bring loopback up", "make the time namespace",
-    "mount the workspace", "mount tmpfs", "mount /proc", "mount devpts", "seal the root",
+    "mount the workspace", "mount tmpfs", "mount /proc", "mount devpts", "mount /sys",
+    "seal the root",
     // payload
     "fork", "enter the control group", "make the cgroup namespace", "open the terminal",
     "set resource limits", "set up standard streams", "close descriptors",

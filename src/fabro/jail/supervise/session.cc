@@ -58,10 +58,21 @@ Error Gone(const std::string& why) {
                  "make a new sandbox");
 }
 
+seccomp::Level LevelOf(model::Level level) {
+  switch (level) {
+    case model::Level::kLow:
+      return seccomp::Level::kLow;
+    case model::Level::kMedium:
+      return seccomp::Level::kMedium;
+    case model::Level::kHigh:
+      break;
+  }
+  return seccomp::Level::kHigh;
+}
+
 seccomp::FilterOptions FilterOf(const model::SandboxSpec& spec, bool tty) {
   seccomp::FilterOptions options;
-  options.level =
-      spec.level == model::Level::kHigh ? seccomp::Level::kHigh : seccomp::Level::kMedium;
+  options.level = LevelOf(spec.level);
   options.sockets = spec.network == model::NetworkMode::kNone ? seccomp::Sockets::kNone
                                                               : seccomp::Sockets::kFamilies;
   options.tty = tty;

@@ -87,6 +87,7 @@ wire::SpawnInit PlanInit(const plan::JailPlan& plan, bool another) {
   init.workspace = spec.workspace.kind == model::WorkspaceKind::kDisk ? wire::SpawnInit::kDisk
                                                                       : wire::SpawnInit::kMemory;
   init.devpts = spec.tty ? 1 : 0;
+  init.system_files = spec.level == model::Level::kLow ? 1 : 0;
   init.task_id = plan::kTaskId;
   if (spec.workspace.size) init.tmpfs_size = spec.workspace.size->bytes();
   init.tmpfs_inodes = plan.tmpfs_inodes;
@@ -161,7 +162,8 @@ Status Slot::BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
   order.setup_id = plan::kSetupId;
   order.task_id = plan::kTaskId;
   order.sealed_network = plan.spec.launch == model::Launch::kSealed ? 1 : 0;
-  order.forbid_user_ns = 1;
+  order.forbid_user_ns = plan.spec.level == model::Level::kLow ? 0 : 1;
+  order.system_files = plan.spec.level == model::Level::kLow ? 1 : 0;
   order.mount_count = static_cast<std::uint16_t>(built.steps.size());
   std::string body(BytesOf(order));
   for (const wire::MountStep& step : built.steps) body.append(BytesOf(step));

@@ -86,8 +86,16 @@ Block CompileRule(const Rule& rule, const FilterOptions& options) {
   return out;
 }
 
-Block Leaf(const Syscall* call, const FilterOptions& options) {
-  if (call == nullptr) return {Return({Verdict::Kind::kSoft, ENOSYS}, options.report)};
+bool IsX32Only(const FilterOptions& options, std::uint32_t number) {
+  return options.arch == Arch::kX86_64 && number >= kX32OnlyFirst && number < kX32OnlyEnd;
+}
+
+Block Leaf(std::uint32_t number, const FilterOptions& options) {
+  const Syscall* call = FindSyscall(options.arch, number);
+  if (call == nullptr) {
+    const bool pass = options.level == Level::kLow && !IsX32Only(options, number);
+    return {Return(pass ? Verdict{} : Verdict{Verdict::Kind::kSoft, ENOSYS}, options.report)};
+  }
   const Class& entry = call->classes[static_cast<std::size_t>(options.level)];
   if (entry.rule != nullptr) return CompileRule(*entry.rule, options);
   return {Return(entry.verdict, options.report)};
@@ -111,9 +119,11 @@ struct Range {
 std::vector<Range> Ranges(const FilterOptions& options) {
   constexpr std::uint32_t kNewer = 16;
   std::vector<Range> ranges;
-  const auto end = static_cast<std::uint32_t>(SyscallNumbers(options.arch).size());
+  auto end = static_cast<std::uint32_t>(SyscallNumbers(options.arch).size());
+  // Elsewhere those without a name are all alike.
+  if (options.level == Level::kLow && options.arch == Arch::kX86_64) end = kX32OnlyEnd;
   for (std::uint32_t number = 0; number <= end; ++number) {
-    Block code = Leaf(FindSyscall(options.arch, number), options);
+    Block code = Leaf(number, options);
     if (ranges.empty() || !Equal(ranges.back().code, code)) {
       ranges.push_back({number, number, std::move(code)});
     }
@@ -189,10 +199,6 @@ class Emitter {
 }  // namespace
 
 Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& options) {
-  if (options.level == Level::kLow) {
-    return Failure(Code::kUnimplemented, "security level low has no system call filter yet",
-                   "level_not_built", "use level medium or high");
-  }
   if (options.level == Level::kHigh && options.allow_ptrace) {
     return Failure(Code::kInvalidArgument, "level high never allows ptrace", "ptrace_refused",
                    "use level medium, or leave out allow_ptrace");

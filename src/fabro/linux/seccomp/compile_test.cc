@@ -17,7 +17,7 @@ constexpr std::uint32_t kSomeArchitectures[] = {
 
 std::vector<FilterOptions> AllOptions() {
   std::vector<FilterOptions> all;
-  for (const Level level : {Level::kMedium, Level::kHigh}) {
+  for (const Level level : {Level::kLow, Level::kMedium, Level::kHigh}) {
     for (const Arch arch : {Arch::kX86_64, Arch::kAarch64}) {
       for (const Sockets sockets : {Sockets::kNone, Sockets::kFamilies}) {
         all.push_back({.level = level, .arch = arch, .sockets = sockets});
@@ -25,7 +25,7 @@ std::vector<FilterOptions> AllOptions() {
                        .arch = arch,
                        .sockets = sockets,
                        .tty = true,
-                       .allow_ptrace = level == Level::kMedium,
+                       .allow_ptrace = level != Level::kHigh,
                        .allow_no_randomize = true,
                        .deny_file_locks = true,
                        .deny_process_creation = true,
@@ -133,12 +133,22 @@ TEST(CompileTest, IsATreeSoThatNoNumberIsFar) {
   }
 }
 
-TEST(CompileTest, LowIsRefusedAndNotReplaced) {
-  const auto result = CompileFilter({.level = Level::kLow});
+TEST(CompileTest, LowLetsNewerCallsThroughAndNeverThoseOfX32) {
+  const FilterOptions options{.level = Level::kLow, .arch = Arch::kX86_64};
+  const auto program = CompileFilter(options).value();
+  const auto run = [&](std::uint32_t number) {
+    seccomp_data data{};
+    data.arch = AUDIT_ARCH_X86_64;
+    data.nr = static_cast<int>(number);
+    return RunValidBpf(program, data);
+  };
 
-  ASSERT_FALSE(result.ok());
-  EXPECT_EQ(result.error().reason, "level_not_built");
-  EXPECT_EQ(result.error().code, Code::kUnimplemented);
+  for (const std::uint32_t number : {500U, 511U, 548U, 600U, 0x3FFFFFFFU}) {
+    EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;
+  }
+  for (std::uint32_t number = 512; number < 548; ++number) {
+    EXPECT_EQ(run(number), SECCOMP_RET_ERRNO | ENOSYS) << number;
+  }
 }
 
 TEST(CompileTest, HighNeverAllowsPtrace) {

@@ -68,17 +68,17 @@ std::string PolicyListing(Level level, Arch arch) {
       names.push_back(call.name);
     }
   }
-  std::string out = "level " + std::string(LevelName(level)) + ", " + std::string(ArchName(arch)) +
-                    (level == Level::kLow ? " (described, not built yet)" : "") + "\n";
+  std::string out =
+      "level " + std::string(LevelName(level)) + ", " + std::string(ArchName(arch)) + "\n";
   for (const auto& [verdict, names] : plain) {
     out += "\n" + verdict + " (" + std::to_string(names.size()) + ")\n";
     AppendNames(names, out);
   }
   out += "\nby argument\n";
   for (const auto& [name, entry] : by_rule) AppendRule(*entry.first, entry.second, out);
-  out +=
-      "\nelse\n  a number without a name: soft ENOSYS\n  a call of a foreign architecture or ABI: "
-      "kill\n";
+  out += "\nelse\n  a number without a name: " +
+         std::string(level == Level::kLow ? "allow" : "soft ENOSYS") +
+         "\n  a call of a foreign architecture or ABI: kill\n";
   return out;
 }
 

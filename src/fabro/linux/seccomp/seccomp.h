@@ -24,7 +24,7 @@
 
 namespace fabro::seccomp {
 
-// How strict the policy is. kLow is in the table, but no filter is made of it yet.
+// How strict the policy is. Low forbids what is listed, medium and high allow what is listed.
 enum class Level { kLow, kMedium, kHigh };
 
 // "low", "medium", "high".
@@ -67,7 +67,7 @@ struct FilterOptions {
   Arch arch = NativeArch();
   Sockets sockets = Sockets::kFamilies;
   bool tty = false;           // The guest has a terminal of its own: high allows its settings.
-  bool allow_ptrace = false;  // Debuggers and LeakSanitizer; at medium only.
+  bool allow_ptrace = false;  // Debuggers and LeakSanitizer: at medium (low always allows it).
   bool allow_no_randomize = false;  // personality(ADDR_NO_RANDOMIZE), as debuggers want it.
   bool deny_file_locks = false;     // Locks on shared read-only files are a covert channel.
   bool deny_process_creation =
@@ -96,14 +96,14 @@ std::string ToString(const Verdict& verdict);
 
 // The policy's answer for a call as the kernel describes it (`data` of a seccomp_notif is one). A
 // foreign architecture or ABI is kKill; a number without a name is kSoft ENOSYS, as a kernel
-// without it would say. `options.report` has no influence. Arguments that are pointers are never
-// looked at.
+// without it would say, and at kLow kAllow. `options.report` has no influence. Arguments that are
+// pointers are never looked at.
 Verdict VerdictOf(const FilterOptions& options, const seccomp_data& data);
 
 // The filter program for seccomp(SECCOMP_SET_MODE_FILTER), at most 4096 instructions; equal options
 // give equal bytes. It needs no other filter above or below it, and lets its loader go on with
-// sendmsg (to send the listener away), close, execve and exit_group. Errors: kUnimplemented
-// level_not_built for kLow; kInvalidArgument ptrace_refused for allow_ptrace at kHigh.
+// sendmsg (to send the listener away), close, execve and exit_group. Error: kInvalidArgument
+// ptrace_refused for allow_ptrace at kHigh.
 Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& options);
 
 // "openat" for 257 on x86_64; empty for a number without a name.

@@ -37,7 +37,9 @@ std::string Try(const FilterOptions& options, const seccomp_data& call) {
 
 std::string Exit(int code) { return "exit " + std::to_string(code); }
 
-constexpr Level kBuilt[] = {Level::kMedium, Level::kHigh};
+constexpr Level kLevels[] = {Level::kLow, Level::kMedium, Level::kHigh};
+// Low kills for a foreign ABI alone.
+constexpr Level kKilling[] = {Level::kMedium, Level::kHigh};
 
 // A newer kernel (uretprobe since 6.14, uprobe since 6.18) answers these two itself, before any
 // filter: SIGILL or ENXIO to whoever calls them from elsewhere than the trampoline that it made.
@@ -61,7 +63,7 @@ std::vector<seccomp_data> DeniedCalls(const FilterOptions& options, Verdict::Kin
 }
 
 TEST(SeccompKernelTest, AllowedCallsWork) {
-  for (const Level level : kBuilt) {
+  for (const Level level : kLevels) {
     const auto filter = CompileFilter(Killing(level)).value();
     EXPECT_EQ(StatusText(RunBelow(filter, [] { return ::getpid() > 0 ? 0 : 1; })), "exit 0");
     EXPECT_EQ(StatusText(RunBelow(filter, [] { return ::getppid() > 0 ? 0 : 1; })), "exit 0");
@@ -69,7 +71,7 @@ TEST(SeccompKernelTest, AllowedCallsWork) {
 }
 
 TEST(SeccompKernelTest, EveryRefusedCallFailsWithTheTablesErrno) {
-  for (const Level level : kBuilt) {
+  for (const Level level : kLevels) {
     for (const Sockets sockets : {Sockets::kNone, Sockets::kFamilies}) {
       const FilterOptions options = Killing(level, sockets);
       std::vector<seccomp_data> calls = DeniedCalls(options, Verdict::Kind::kSoft);
@@ -95,7 +97,7 @@ TEST(SeccompKernelTest, EveryRefusedCallFailsWithTheTablesErrno) {
 }
 
 TEST(SeccompKernelTest, EveryDangerousCallKillsTheProcess) {
-  for (const Level level : kBuilt) {
+  for (const Level level : kKilling) {
     const FilterOptions options = Killing(level);
     const auto filter = CompileFilter(options).value();
     int last = -1;
@@ -118,7 +120,7 @@ TEST(SeccompKernelTest, MountKillsAndPtraceFailsAtMedium) {
 }
 
 TEST(SeccompKernelTest, ForbiddenSocketFamiliesDoNotExist) {
-  for (const Level level : kBuilt) {
+  for (const Level level : kLevels) {
     EXPECT_EQ(Try(Killing(level), Call("socket", {AF_ALG, SOCK_SEQPACKET})), Exit(EAFNOSUPPORT));
     EXPECT_EQ(Try(Killing(level), Call("socket", {AF_VSOCK, SOCK_STREAM})), Exit(EAFNOSUPPORT));
     EXPECT_EQ(Try(Killing(level), Call("socket", {AF_UNIX, SOCK_STREAM})), Exit(0));
@@ -129,7 +131,7 @@ TEST(SeccompKernelTest, ForbiddenSocketFamiliesDoNotExist) {
 
 TEST(SeccompKernelTest, AHandlerOfSigsysCannotSurviveTheKill) {
   // ever.
-  for (const Level level : kBuilt) {
+  for (const Level level : kKilling) {
     const int status = RunBelow(CompileFilter(Killing(level)).value(), [] {
       struct sigaction ignore{};
       ignore.sa_handler = [](int) {};
@@ -152,7 +154,7 @@ TEST(SeccompKernelTest, CallsOfUprobesAreAnsweredByTheFilterOrByTheKernel) {
 }
 
 TEST(SeccompKernelTest, ForeignAbisAreKilled) {
-  for (const Level level : kBuilt) {
+  for (const Level level : kLevels) {
     const auto filter = CompileFilter(Killing(level)).value();
     EXPECT_EQ(
         StatusText(RunBelow(filter, [] { return ::syscall(0x40000000 | SYS_getpid) < 0 ? 1 : 2; })),

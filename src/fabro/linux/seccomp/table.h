@@ -74,6 +74,10 @@ const Syscall* FindSyscall(Arch arch, std::uint32_t number);
 // Whether a clause is part of a filter with these options.
 bool Holds(Clause::When when, const FilterOptions& options);
 
+// These are x32's own versions of calls; kernels before 5.4 ran them without the bit, too.
+inline constexpr std::uint32_t kX32OnlyFirst = 512;
+inline constexpr std::uint32_t kX32OnlyEnd = 548;
+
 // x32 calls are x86_64 calls with this bit set.
 inline constexpr std::uint32_t kX32Bit = 0x40000000;
 

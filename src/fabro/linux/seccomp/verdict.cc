@@ -89,7 +89,12 @@ Verdict VerdictOf(const FilterOptions& options, const seccomp_data& data) {
   if (data.arch != static_cast<std::uint32_t>(options.arch)) return {Verdict::Kind::kKill, 0};
   if (options.arch == Arch::kX86_64 && number >= kX32Bit) return {Verdict::Kind::kKill, 0};
   const Syscall* call = FindSyscall(options.arch, number);
-  if (call == nullptr) return {Verdict::Kind::kSoft, ENOSYS};
+  if (call == nullptr) {
+    const bool x32_only =
+        options.arch == Arch::kX86_64 && number >= kX32OnlyFirst && number < kX32OnlyEnd;
+    if (options.level == Level::kLow && !x32_only) return {};
+    return {Verdict::Kind::kSoft, ENOSYS};
+  }
   const Class& entry = call->classes[static_cast<std::size_t>(options.level)];
   return entry.rule == nullptr ? entry.verdict : Decide(*entry.rule, options, data);
 }
