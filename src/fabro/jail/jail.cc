@@ -72,7 +72,11 @@ Result<Answer> Ask(int socket, Type type, std::string_view body, std::span<const
                    Type expected) {
   const std::uint32_t request = NextRequest();
   const Status sent = SendMessage(socket, protocol::EncodeFrame(type, request, body), fds);
-  if (!sent) return JailGone("the jailer has ended");
+  if (!sent) {
+    // A jailer that does not serve us says so and hangs up before we have asked.
+    const auto refusal = ReceiveAnswer(socket, request, steady_clock::now());
+    return refusal ? JailGone("the jailer has ended") : refusal.error();
+  }
   Answer answer = TRY(ReceiveAnswer(socket, request, steady_clock::now() + kAnswerLimit));
   if (answer.type != expected) return JailGone("the jailer gave an answer to another question");
   return answer;

@@ -60,7 +60,19 @@ class ListenTest : public ::testing::Test {
   std::optional<Process> jailer_;
 };
 
-TEST_F(ListenTest, TheNextJailOfAPolicyGetsTheSlotAndSaysWhatItShares) {
+// With Jails; before Linux 6.5 nobody gets one (the last test of this file).
+class ServedTest : public ListenTest {
+ protected:
+  void SetUp() override {
+    if (!KernelNamesPeers()) GTEST_SKIP() << "a jailer that listens serves nobody here";
+    ListenTest::SetUp();
+  }
+  void TearDown() override {
+    if (jailer_) ListenTest::TearDown();
+  }
+};
+
+TEST_F(ServedTest, TheNextJailOfAPolicyGetsTheSlotAndSaysWhatItShares) {
   auto first = Make({});
   ASSERT_TRUE(first.ok()) << first.error().ToString();
   EXPECT_EQ(first->info().shared, Words());
@@ -76,7 +88,7 @@ TEST_F(ListenTest, TheNextJailOfAPolicyGetsTheSlotAndSaysWhatItShares) {
 }
 
 // Else its guest would leave the limits that somebody put on the caller.
-TEST_F(ListenTest, ACallerInAnotherControlGroupIsRefused) {
+TEST_F(ServedTest, ACallerInAnotherControlGroupIsRefused) {
   ASSERT_TRUE(Make({}).ok());
   const auto found = cgroup::Detect();
   ASSERT_TRUE(found.ok());
@@ -101,20 +113,30 @@ TEST_F(ListenTest, ACallerInAnotherControlGroupIsRefused) {
   EXPECT_EQ(::rmdir(group.c_str()), 0);
 }
 
-TEST_F(ListenTest, FreshSharesNothingAndOtherPoliciesGetOtherSlots) {
-  ASSERT_TRUE(Make({})->Stop().ok());
+TEST_F(ServedTest, FreshSharesNothingAndOtherPoliciesGetOtherSlots) {
+  auto first = Make({});
+  ASSERT_TRUE(first.ok()) << first.error().ToString();
+  ASSERT_TRUE(first->Stop().ok());
   model::SandboxSpec fresh;
   fresh.fresh = true;
-  EXPECT_EQ(Make(fresh)->info().shared, Words());
+  auto second = Make(fresh);
+  ASSERT_TRUE(second.ok()) << second.error().ToString();
+  EXPECT_EQ(second->info().shared, Words());
   model::SandboxSpec high;
   high.level = model::Level::kHigh;
-  EXPECT_EQ(Make(high)->info().shared, Words());
+  auto third = Make(high);
+  ASSERT_TRUE(third.ok()) << third.error().ToString();
+  EXPECT_EQ(third->info().shared, Words());
 }
 
-TEST_F(ListenTest, SealedSlotsShareTheirNetworkUnlessSocketsWereLeftInIt) {
+TEST_F(ServedTest, SealedSlotsShareTheirNetworkUnlessSocketsWereLeftInIt) {
   model::SandboxSpec spec;
   spec.network = model::NetworkMode::kNone;
-  ASSERT_TRUE(Make(spec)->Stop().ok());
+  {
+    auto first = Make(spec);
+    ASSERT_TRUE(first.ok()) << first.error().ToString();
+    ASSERT_TRUE(first->Stop().ok());
+  }
   {
     auto second = Make(spec);
     ASSERT_TRUE(second.ok()) << second.error().ToString();
@@ -129,6 +151,26 @@ TEST_F(ListenTest, SealedSlotsShareTheirNetworkUnlessSocketsWereLeftInIt) {
   ASSERT_TRUE(third.ok());
   // Collected in time or retired: in both cases there is nothing to see.
   EXPECT_EQ(RunIn(*third, Shell("wc -l < /proc/self/net/unix"))->out, "1\n");
+}
+
+class RefusedTest : public ListenTest {
+ protected:
+  void SetUp() override {
+    if (KernelNamesPeers()) GTEST_SKIP() << "this kernel says who its peers are";
+    ListenTest::SetUp();
+  }
+  void TearDown() override {
+    if (jailer_) ListenTest::TearDown();
+  }
+};
+
+// Who the caller is cannot be known for sure there, so everybody is told to go elsewhere: faber
+// then starts a jailer of its own.
+TEST_F(RefusedTest, WithoutPidfdsOfPeersEverybodyIsToldSo) {
+  const auto jail = Make({});
+  ASSERT_FALSE(jail.ok());
+  EXPECT_EQ(jail.error().reason, "jailer_refused") << jail.error().ToString();
+  EXPECT_NE(jail.error().message.find("Linux 6.5"), std::string::npos);
 }
 
 }  // namespace

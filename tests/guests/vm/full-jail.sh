@@ -12,17 +12,18 @@ trap 'rm -rf "$work"' EXIT
 # Programs that the tests start by name; busybox gives the others that they use.
 tools="bash dash cat cp cut echo env false head id kill ls mkdir mkfifo mount nice od perl pwd python3.11
   readlink rm seq setpriv setsid sleep sort stat stty tail test touch tr true tty umount uname unshare wc yes
-  grep hostname ln printf"
+  grep hostname ln printf install find make git tar sed awk mktemp date basename"
 mkdir -p "$tree/usr/bin" "$tree$bin"
+cp "$here/each-test.sh" "$tree/"
 for tool in $tools; do
-  cp "/usr/bin/$tool" "$tree/usr/bin/"
+  cp -L "/usr/bin/$tool" "$tree/usr/bin/"
 done
 mkdir -p "$tree/etc"
 echo machine >"$tree/etc/hostname"
 ln -s dash "$tree/usr/bin/sh"
 ln -s python3.11 "$tree/usr/bin/python3"
 carry() { tar -C / -c "${@#/}" | tar -C "$tree" -x; }
-carry /usr/lib/x86_64-linux-gnu/perl-base
+carry /usr/lib/x86_64-linux-gnu/perl-base /usr/share/git-core/templates
 
 # Of Python's library only what the tests import.
 modules=$(/usr/bin/python3 -I - <<'PYTHON'
@@ -50,7 +51,7 @@ read -ra kernels <<<"${JAIL_KERNELS:-$(ls -1v /boot/vmlinuz-*-cloud-amd64 | tr '
 [ ${#kernels[@]} -gt 0 ] || { echo "full-jail: no cloud kernel in /boot"; exit 1; }
 machines=()
 for kernel in "${kernels[@]}"; do
-  VM_KERNEL=$kernel VM_TREE=$tree VM_DISK=256 VM_MEM=1536 VM_TIMEOUT=${VM_TIMEOUT:-900} VM_ENV="BIN=$bin" \
+  VM_KERNEL=$kernel VM_TREE=$tree VM_DISK=256 VM_MEM=1536 VM_TIMEOUT=${VM_TIMEOUT:-1500} VM_ENV="BIN=$bin" \
     "$here/run-in-vm.sh" "$here/jail-guest.sh" "$@" >"$work/out.${kernel##*/}" 2>&1 &
   machines+=($!)
 done

@@ -1,19 +1,14 @@
 #!/bin/bash
 # Inside the machine of full-jail.sh, as root: BIN is where the programs lie. Exit 0: all passed.
-# With arguments: one program and its arguments, for a look by hand.
+# With arguments: one command, for a look by hand.
 failed=0
 cd /tmp || exit 1
 if [ $# -gt 0 ]; then exec "$@"; fi
 
 run() {
-  local start=$SECONDS name=$1
+  local name=$1
   shift
-  if "$BIN/$name" --gtest_brief=1 --gtest_color=no "$@"; then
-    echo "-- $name: passed, $((SECONDS - start)) s"
-  else
-    echo "-- $name: FAILED, $((SECONDS - start)) s"
-    failed=1
-  fi
+  /each-test.sh "$BIN/$name" "$@" || failed=1
 }
 
 # expect STATUS TEXT COMMAND...: ends with that status and prints that text on either stream.
@@ -43,6 +38,19 @@ expect 125 "systemd-run --scope" \
 rmdir /sys/fs/cgroup/scope
 [ -z "$(find /sys/fs/cgroup -name 'faber-*')" ] || { echo "groups are left"; failed=1; }
 
+# Through a jailer that listens; before Linux 6.5 it cannot tell who its callers are and refuses
+# them, and each run starts one of its own.
+"$BIN/faber" jailer --slots 2 >/dev/null &
+jailer=$!
+while [ ! -S /run/faber/jailer.sock ] && kill -0 $jailer; do sleep 0.1; done
+expect 0 '"shared":[]' "$BIN/faber" run --json -- /bin/true
+case $(uname -r) in
+  6.1.*) expect 0 '"shared":[]' "$BIN/faber" run --json -- /bin/true ;;
+  *) expect 0 '"shared":["user_ns"' "$BIN/faber" run --json -- /bin/true ;;
+esac
+kill $jailer
+wait $jailer || { echo "faber jailer: exit $?"; failed=1; }
+
 run jail_leases_kernel_test
 run jail_host_kernel_test
 # Less the one that measures, and the one that loops: times of an emulated processor say nothing.
@@ -50,9 +58,6 @@ run jail_child_kernel_test --gtest_filter=-*ReportsWhatALaunchCosts:*UsageOfTheL
 # Once is enough for files, which do not depend on the level; the kill after every call of the
 # jailer needs more than a thousand sandboxes.
 less=*FilesTest*/Medium:KillEverywhere*
-# Without SO_PEERPIDFD (Linux 6.5) a jailer that listens cannot tell where its caller is, and
-# refuses everybody.
-case $(uname -r) in 6.1.*) less=$less:ListenTest* ;; esac
 FABRO_LAUNCHES=20 run jail_kernel_test "--gtest_filter=-$less"
 # Of the tools that guests use those that are carried along, below one filter of each kind. No
 # compiler, make or git here.

@@ -107,6 +107,7 @@ cgroup::Limits GroupLimits(const model::Limits& limits) {
   constexpr std::uint64_t kOurs = 8;
   if (limits.pids) group.pids = *limits.pids + kOurs;
   group.cpu_milli = limits.cpu_millis;
+  group.kill_together = false;  // The zygote and init live on to tell of it.
   return group;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fabro/linux/cgroup/job_root.h"
+#include "fabro/linux/socket.h"
 
 namespace fabro::jail::testing {
 
@@ -46,6 +47,11 @@ Ran RunOnce(const model::SandboxSpec& sandbox, const model::ExecSpec& spec) {
   const Status stopped = jail->Stop();
   if (!stopped) give_up(stopped.error());
   return *std::move(ran);
+}
+
+bool KernelNamesPeers() {
+  const auto pair = MakeSocketPair(SocketType::kSeqPacket);
+  return pair.ok() && PeerPidfd(pair->first.get()).ok();
 }
 
 std::vector<std::string> SlotGroupsOf(pid_t owner) {

@@ -29,6 +29,10 @@ model::ExecSpec Command(std::vector<std::string> argv);
 // A Jail with one command; a failure of ours ends the test program.
 Ran RunOnce(const model::SandboxSpec& sandbox, const model::ExecSpec& spec);
 
+// Whether this kernel says who is at the other end of a socket (Linux 6.5). Where it does not a
+// jailer that listens serves nobody (isolation.md 2.1).
+bool KernelNamesPeers();
+
 // Control groups of slots whose owner is a dead process or `owner`, in every tree; empty when
 // clean.
 std::vector<std::string> SlotGroupsOf(pid_t owner);

@@ -33,7 +33,8 @@ Status SetMemoryV1(const Member& member, const std::optional<ByteSize>& memory) 
   return {};
 }
 
-Status SetMemoryV2(const Member& member, const std::optional<ByteSize>& memory) {
+Status SetMemoryV2(const Member& member, const std::optional<ByteSize>& memory,
+                   bool kill_together) {
   TRY(WriteControl(member, "memory.max", memory ? std::to_string(memory->bytes()) : "max"));
   const char* swap = memory ? "0" : "max";
   if (HasControl(member, "memory.swap.max")) {
@@ -42,7 +43,7 @@ Status SetMemoryV2(const Member& member, const std::optional<ByteSize>& memory) 
     TRY(RefuseUnlimitedSwap());
   }
   if (HasControl(member, "memory.zswap.max")) TRY(WriteControl(member, "memory.zswap.max", swap));
-  return WriteControl(member, "memory.oom.group", memory ? "1" : "0");
+  return WriteControl(member, "memory.oom.group", memory && kill_together ? "1" : "0");
 }
 
 Status SetCpu(const Member& member, const std::optional<std::uint32_t>& cpu_milli) {
@@ -66,8 +67,9 @@ Status SetCpu(const Member& member, const std::optional<std::uint32_t>& cpu_mill
 Status ApplyLimits(const Group& group, const Limits& limits) {
   const std::string what = "limits of control group " + group.name();
   if (const Member* memory = group.Find(Controller::kMemory)) {
-    TRY_IN(what, memory->version == Version::kV2 ? SetMemoryV2(*memory, limits.memory)
-                                                 : SetMemoryV1(*memory, limits.memory));
+    TRY_IN(what, memory->version == Version::kV2
+                     ? SetMemoryV2(*memory, limits.memory, limits.kill_together)
+                     : SetMemoryV1(*memory, limits.memory));
   }
   if (const Member* pids = group.Find(Controller::kPids)) {
     const std::string value = limits.pids ? std::to_string(*limits.pids) : "max";
