@@ -45,7 +45,7 @@ int Run(const ResumeOptions& options, const GlobalOptions& global, Console& cons
   if (!before.ok()) return console.Fail(before.error());
   const Status started = runs::Resume(*run, SelfAsWorker());
   if (!started.ok()) {
-    Error error = started.error();
+    const Error& error = started.error();
     if (error.reason == "run_finished") return console.Fail(error) == kOk ? kOk : kFailed;
     return console.Fail(error);
   }
