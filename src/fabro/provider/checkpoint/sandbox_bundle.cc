@@ -42,7 +42,7 @@ Status Receive(Sandbox& sandbox, const std::vector<std::string>& argv, const std
 
 class BundleTaker {
  public:
-  BundleTaker(Sandbox& sandbox, BundleTarget target, std::string run_id)
+  BundleTaker(Sandbox& sandbox, BundleTarget target, const std::string& run_id)
       : sandbox_(sandbox), target_(std::move(target)), ref_(RunRef(run_id)) {}
 
   Status operator()(const std::string& tip, const std::string& base, const std::string& known) {

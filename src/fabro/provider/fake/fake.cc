@@ -218,6 +218,7 @@ Result<std::vector<DirectoryEntry>> FakeSandbox::ListDirectory(std::string_view 
     entry.size = file->second.size();
   }
   std::vector<DirectoryEntry> sorted;
+  sorted.reserve(entries.size());
   for (auto& [name, entry] : entries) sorted.push_back(std::move(entry));
   return sorted;
 }
