@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <climits>
 #include <csignal>
 #include <cstdlib>
@@ -44,12 +45,20 @@ struct Answer {
   std::vector<UniqueFd> fds;
 };
 
+// A jailer that refuses us says why and hangs up, perhaps before it read what we sent; then the
+// kernel tells of that once (ECONNRESET) before it gives us the words.
+Result<Message> ReceiveLast(int socket) {
+  Result<Message> message = ReceiveMessage(socket, protocol::kMaxMessage, protocol::kMaxFds);
+  if (message || message.error().sys_errno != ECONNRESET) return message;
+  return ReceiveMessage(socket, protocol::kMaxMessage, protocol::kMaxFds);
+}
+
 // One message of the jailer; a kError becomes the Error that it carries.
 Result<Answer> ReceiveAnswer(int socket, std::uint32_t request, Deadline deadline) {
   for (;;) {
     const short events = TRY(PollOne(socket, POLLIN, deadline));
     if (events == 0) return JailGone("the jailer did not answer in time");
-    Message message = TRY(ReceiveMessage(socket, protocol::kMaxMessage, protocol::kMaxFds));
+    Message message = TRY(ReceiveLast(socket));
     if (message.closed) return JailGone("the jailer has ended");
     const protocol::Frame frame = TRY(protocol::DecodeFrame(message.bytes));
     // An answer to somebody who held the connection before us, or who gave up waiting.

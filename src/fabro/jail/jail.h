@@ -115,7 +115,8 @@ class Jail {
   // `request` and `reply` are pipes, see jail/files.h.
   Result<Exec> StartFileHelper(GuestStdio stdio);
 
-  // Kills everything, waits until nothing is left (bounded: 5 s), gives the ids and groups back.
+  // Kills everything and waits until no process of a guest is left, and on disk no mount (bounded:
+  // 5 s). A jailer that listens clears up and proves what it keeps for another Jail behind that.
   Status Stop();
 
   // Gives the lease away: the Jail lives on as long as somebody holds the returned connection. A

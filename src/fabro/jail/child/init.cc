@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -47,6 +48,7 @@ struct Init {
   int proc = -1;       // The Jail's procfs until it is mounted.
   int children = -1;   // signalfd of SIGCHLD.
   Covers covers;       // While they are placed.
+  int clocks = -1;     // timens_offsets, until the first command starts.
   Leader leaders[kMaxExecs];
 };
 
@@ -84,7 +86,11 @@ int MakeProc(Init& init) {
   return ErrnoOf(init.proc);
 }
 
-void AddClock(Path& line, const char* clock, std::int64_t offset) {
+// `start` is what the clock is to say now.
+void AddClock(Path& line, const char* clock, clockid_t id, std::int64_t start) {
+  timespec now = {};
+  ::clock_gettime(id, &now);
+  const std::int64_t offset = start - (now.tv_sec * kNanosPerSecond + now.tv_nsec);
   // Nanoseconds are 0..999999999 also for a negative offset (time_namespaces(7)).
   std::int64_t seconds = offset / kNanosPerSecond;
   std::int64_t nanos = offset % kNanosPerSecond;
@@ -101,17 +107,24 @@ void AddClock(Path& line, const char* clock, std::int64_t offset) {
 int MakeTimeNamespace(Init& init) {
   if (::unshare(CLONE_NEWTIME) != 0) return errno;
   About("/proc/self/timens_offsets");
-  Path offsets;
-  AddClock(offsets, "monotonic", init.plan.monotonic_offset_ns);
-  AddClock(offsets, "boottime", init.plan.boottime_offset_ns);
   // The files in /proc of a process that is not dumpable belong to the host's root. No guest exists
   // yet, and none will ever have the set-up id.
   if (::prctl(PR_SET_DUMPABLE, 1) != 0) return errno;
-  int file = ::openat(init.proc, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
-  int error = ErrnoOf(file);
+  init.clocks = ::openat(init.proc, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
+  const int error = ErrnoOf(init.clocks);
   if (int sealed = ErrnoOf(::prctl(PR_SET_DUMPABLE, 0))) return sealed;
-  if (error == 0) error = ErrnoOf(::write(file, offsets.c_str(), std::strlen(offsets.c_str())));
-  CloseFd(file);
+  return error;
+}
+
+// Right before the first process enters it; the kernel lets nobody change them later.
+int SetClocks(Init& init) {
+  if (init.clocks < 0) return 0;
+  About("/proc/self/timens_offsets");
+  Path offsets;
+  AddClock(offsets, "monotonic", CLOCK_MONOTONIC, init.plan.monotonic_start_ns);
+  AddClock(offsets, "boottime", CLOCK_BOOTTIME, init.plan.boottime_start_ns);
+  const int error = ErrnoOf(::write(init.clocks, offsets.c_str(), std::strlen(offsets.c_str())));
+  CloseFd(init.clocks);
   return error;
 }
 
@@ -208,7 +221,9 @@ void StartExec(Init& init, Packet& packet) {
     return;
   }
   int terminal = -1;
-  Trouble trouble = {Step::kTerminal, OpenTerminal(payload, &terminal)};
+  Trouble trouble = {Step::kTimeNamespace, SetClocks(init)};
+  // kFork like all that ends a command before it has a process.
+  if (trouble.error == 0) trouble = {Step::kFork, OpenTerminal(payload, &terminal)};
   long pid = -1;
   if (trouble.error == 0) {
     // fork without its handlers. The child enters the time namespace, which vfork's would not
@@ -230,7 +245,8 @@ void StartExec(Init& init, Packet& packet) {
     wire::ExecForked forked;
     forked.exec_id = leader->exec_id;
     forked.inner_pid = leader->pid;
-    if (Send(init.socket, Type::kExecForked, forked, terminal) != 0) ::_exit(1);
+    const bool tell = payload.exec.tell_fork != 0;
+    if (tell && Send(init.socket, Type::kExecForked, forked, terminal) != 0) ::_exit(1);
   }
   CloseFd(terminal);
   ClosePayload(payload);

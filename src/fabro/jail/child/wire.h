@@ -117,9 +117,7 @@ struct BuildSlot {
 // own root init may search; /dev/shm is a tmpfs of its own.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
-  // The slot's (sealed), or one of its own; kNewAndNext: the zygote makes another one while this
-  // Jail runs, so that the next need not wait for it. Each is used by one Jail.
-  enum Network : std::uint8_t { kSlots = 0, kNew = 1, kNewAndNext = 2 };
+  enum Network : std::uint8_t { kSlots = 0, kNew = 1 };  // The slot's (sealed), or one of its own.
   std::uint8_t new_network = kNew;
   std::uint8_t loopback_up = 0;
   std::uint8_t workspace = kMemory;
@@ -129,12 +127,15 @@ struct SpawnInit {
   std::uint32_t task_id = 1000;
   std::uint64_t tmpfs_size = 0;  // kMemory: total of all writable paths, in bytes.
   std::uint64_t tmpfs_inodes = 0;
-  std::uint64_t shm_size = 0;            // /dev/shm with a disk workspace.
-  std::int64_t monotonic_offset_ns = 0;  // Added to CLOCK_MONOTONIC inside; <= 0 puts it near 0.
-  std::int64_t boottime_offset_ns = 0;
+  std::uint64_t shm_size = 0;  // /dev/shm with a disk workspace.
+  // What the Jail's clocks say when its first command starts: an init may wait long for that.
+  std::int64_t monotonic_start_ns = 0;
+  std::int64_t boottime_start_ns = 0;
   char hostname[kNameMax] = {};
   char workspace_target[kPathMax] = {};  // Absolute inside; exists in the root.
   char home[kPathMax] = {};              // Absolute inside; exists in the root.
+
+  friend bool operator==(const SpawnInit&, const SpawnInit&) = default;
 };
 
 struct InitSpawned {
@@ -171,6 +172,7 @@ struct Exec {
   std::uint8_t want_listener = 1;
   std::uint8_t cgroup_namespace = 1;
   std::uint8_t has_leaf_dir = 0;
+  std::uint8_t tell_fork = 1;  // Send kExecForked; else only its end is told.
   std::uint16_t tty_rows = 24;
   std::uint16_t tty_cols = 80;
   Rlimit rlimits[kMaxRlimits] = {};

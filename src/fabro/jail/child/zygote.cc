@@ -33,8 +33,7 @@ struct Zygote {
   wire::BuildSlot plan;
   Packet packet;  // The BuildSlot and its tail, while the slot is built.
   Root root;
-  int init = -1;               // pidfd of the init; -1: no Jail in the slot.
-  bool network_ready = false;  // We are in a network namespace that no Jail had yet.
+  int init = -1;  // pidfd of the init; -1: no Jail in the slot.
 };
 
 // Gives the message of that type, or ends the process: without its jailer a zygote has no purpose.
@@ -223,9 +222,7 @@ void SpawnInit(Zygote& zygote, Packet& packet) {
   int pidfd = -1;
   clone_args args = {};
   args.flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
-  if (plan.new_network != wire::SpawnInit::kSlots && !zygote.network_ready) {
-    args.flags |= CLONE_NEWNET;
-  }
+  if (plan.new_network != wire::SpawnInit::kSlots) args.flags |= CLONE_NEWNET;
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   const long pid = ::syscall(SYS_clone3, &args, sizeof(args));
@@ -241,9 +238,6 @@ void SpawnInit(Zygote& zygote, Packet& packet) {
   wire::InitSpawned spawned;
   spawned.pid = static_cast<std::int32_t>(pid);
   if (Send(kSocket, Type::kInitSpawned, spawned, pidfd) != 0) EndWithOwner(zygote);
-  // One that was ready is that Jail's now. Where no other can be made the next clone makes its own.
-  zygote.network_ready =
-      plan.new_network == wire::SpawnInit::kNewAndNext && ::unshare(CLONE_NEWNET) == 0;
 }
 
 void HandleMessage(Zygote& zygote) {

@@ -104,6 +104,7 @@ Result<std::unique_ptr<Exec>> Exec::Start(Loop& loop, cgroup::SlotGroup& group, 
   TRY(exec->SendOrder(status.second.get()));
   exec->stdio_.clear();
   exec->program_.reset();
+  if (!exec->plan_.spec.tty) exec->SendAccepted(-1);
   Exec* self = exec.get();
   self->channel_watch_ =
       loop.Watch(self->channel_.get(), POLLIN, [self](short) { self->OnChannel(); });
@@ -126,6 +127,7 @@ Status Exec::SendOrder(int status_end) {
   order.filter_count = static_cast<std::uint32_t>(filter.size());
   order.task_id = plan::kTaskId;
   order.tty = spec.tty ? 1 : 0;
+  order.tell_fork = order.tty;  // Its answer carries the terminal; nothing else in it is news.
   order.has_program = program_ ? 1 : 0;
   const bool clone_into = group_.may_place();
   const std::span<const int> attach =
@@ -164,10 +166,7 @@ void Exec::SendAccepted(int terminal) {
   (void)SendMessage(channel_.get(), packet, std::span<const int>(&terminal, terminal >= 0 ? 1 : 0));
 }
 
-void Exec::OnForked(UniqueFd terminal) {
-  forked_ = true;
-  SendAccepted(terminal.get());
-}
+void Exec::OnForked(UniqueFd terminal) { SendAccepted(terminal.get()); }
 
 void Exec::OnEnded(const wire::ExecEnded& ended) {
   facts_.leader_ended = true;
@@ -204,8 +203,8 @@ void Exec::OnStatus() {
   wire::Failed failed;
   if (message->type == Type::kFailed && message->Read(failed)) {
     facts_.failed = failed;
-    // Before the fork nobody will be reaped, so nobody will tell.
-    if (!forked_ && static_cast<wire::Step>(failed.step) <= wire::Step::kFork) Finish();
+    // Init's, who made no process: nobody will be reaped, so nobody will tell.
+    if (static_cast<wire::Step>(failed.step) <= wire::Step::kFork) Finish();
   } else if (message->type == Type::kListener && message->fds.size() == 1) {
     // What may follow is a failed execve, which Finish() reads: no need to wake up for its end.
     loop_.Remove(status_watch_);

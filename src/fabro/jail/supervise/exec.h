@@ -49,6 +49,8 @@ class Exec {
   void OnForked(UniqueFd terminal);
   void OnEnded(const wire::ExecEnded& ended);
 
+  // Over, and proven that nothing of it lives; in `on_end` alone.
+  bool clean() const { return outcome_.cleanup_succeeded; }
   // What a command left behind that may live on, if it did; in `on_end` alone.
   std::unique_ptr<Background> TakeBackground();
 
@@ -95,7 +97,6 @@ class Exec {
   std::chrono::steady_clock::time_point ordered_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point started_{};  // The filter is in, execve is next.
   bool accepted_ = false;
-  bool forked_ = false;
   bool ended_ = false;  // The Outcome is on its way.
   ExecFacts facts_;
   model::Outcome outcome_;

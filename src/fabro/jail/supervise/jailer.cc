@@ -14,14 +14,14 @@
 namespace fabro::jail::supervise {
 namespace {
 
-Result<std::unique_ptr<SlotPool>> OpenPool(const std::string& init_program) {
+Result<std::unique_ptr<SlotPool>> OpenPool(Loop& loop, const std::string& init_program) {
   if (::geteuid() != 0) {
     return Failure(Code::kUnimplemented, "isolation for users other than root is not built yet",
                    "isolation_unavailable", "run it as root: sudo faber run …");
   }
   // Where a service manager put our caller in a group of its own, it is in our way on v2.
   const pid_t caller = ::getppid();
-  return SlotPool::Open(init_program, 0, {&caller, 1});
+  return SlotPool::Open(loop, init_program, 0, {&caller, 1});
 }
 
 // Says to every request why there will be no sandbox.
@@ -42,7 +42,7 @@ Status Refuse(int connection, const Error& error) {
 
 Status ServeConnection(UniqueFd connection, const std::string& init_program) {
   Loop loop;
-  auto pool = OpenPool(init_program);
+  auto pool = OpenPool(loop, init_program);
   if (!pool) return Refuse(connection.get(), pool.error());
   bool gone = false;
   Session session(loop, **pool, std::move(connection), [&] { gone = true; });

@@ -56,8 +56,12 @@ Result<UniqueFd> StopSignals() {
 
 class Listener {
  public:
-  Listener(SlotPool& pool, UniqueFd socket, UniqueFd signals, std::chrono::seconds idle)
-      : pool_(pool), socket_(std::move(socket)), signals_(std::move(signals)), idle_(idle) {
+  Listener(Loop& loop, SlotPool& pool, UniqueFd socket, UniqueFd signals, std::chrono::seconds idle)
+      : loop_(loop),
+        pool_(pool),
+        socket_(std::move(socket)),
+        signals_(std::move(signals)),
+        idle_(idle) {
     loop_.Watch(socket_.get(), POLLIN, [this](short) { OnCaller(); });
     loop_.Watch(signals_.get(), POLLIN, [this](short) { stopping_ = true; });
     ArmIdle();
@@ -104,7 +108,7 @@ class Listener {
     ArmIdle();
   }
 
-  Loop loop_;
+  Loop& loop_;
   SlotPool& pool_;
   UniqueFd socket_;
   UniqueFd signals_;
@@ -125,12 +129,14 @@ Status Listen(const ListenOptions& options) {
   }
   const DirFd directory = TRY(ClaimDirectory(options.directory));
   UniqueFd signals = TRY(StopSignals());
-  const std::unique_ptr<SlotPool> pool = TRY(SlotPool::Open(options.init_program, options.slots));
+  Loop loop;
+  const std::unique_ptr<SlotPool> pool =
+      TRY(SlotPool::Open(loop, options.init_program, options.slots));
   const std::string path = options.directory + "/" + kSocketName;
   UniqueFd socket = TRY(ListenUnix(path, SocketType::kSeqPacket, 0600));
   Status done;
   {
-    Listener listener(*pool, std::move(socket), std::move(signals), options.idle);
+    Listener listener(loop, *pool, std::move(socket), std::move(signals), options.idle);
     done = listener.Run();
   }
   ::unlink(path.c_str());

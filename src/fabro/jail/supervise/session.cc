@@ -237,6 +237,7 @@ void Session::OnExecEnd(std::uint32_t id) {
   const auto found = execs_.find(id);
   if (found == execs_.end()) return;
   std::unique_ptr<Background> background = found->second->TakeBackground();
+  unclean_ = unclean_ || !found->second->clean();
   execs_.erase(found);
   if (!background) return;
   background->OnEnd([this, self = background.get()] { OnBackgroundEnd(self); });
@@ -284,17 +285,27 @@ void Session::EndExecs(const std::optional<std::string>& why) {
   while (!execs_.empty()) execs_.begin()->second->EndWithJail(why);
 }
 
+// Whether a process of a guest may still be there: of a command that runs, or left behind by one,
+// or that could not be killed.
+bool Session::HasGuests() const { return unclean_ || !execs_.empty() || !background_.empty(); }
+
 Status Session::EndJail() {
   loop_.Remove(init_watch_);
   loop_.Remove(zygote_watch_);
   if (!slot_) return {};
-  const Status ended = broken_ ? Status() : slot_->EndJail();
+  // With no guest left, and no directory of the host's mounted, what is to be done can wait.
+  const bool behind = !broken_ && !HasGuests() && !workspace_lock_;
+  const Status ended = broken_ || behind ? Status() : slot_->EndJail();
   EndExecs(std::nullopt);
   background_.clear();
   std::unique_ptr<Slot> slot = std::move(slot_);
   broken_ = "it was stopped";
-  const Status away =
-      ended ? pool_.GiveBack(std::move(slot), plan_.spec.fresh) : pool_.Destroy(std::move(slot));
+  Status away;
+  if (behind) {
+    away = pool_.Recycle(std::move(slot), plan_);
+  } else {
+    away = ended ? pool_.GiveBack(std::move(slot), plan_) : pool_.Destroy(std::move(slot));
+  }
   workspace_lock_.reset();
   return ended ? away : ended;
 }

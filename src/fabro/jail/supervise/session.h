@@ -43,6 +43,7 @@ class Session {
   void EndExecs(const std::optional<std::string>& why);
   void OnExecEnd(std::uint32_t id);
   void OnBackgroundEnd(const Background* ended);
+  bool HasGuests() const;
   Status EndJail();
   void Leave();
   void Reply(protocol::Type type, std::uint32_t request, std::string_view body = {});
@@ -62,6 +63,7 @@ class Session {
   std::vector<std::string> shared_;
   std::map<std::uint32_t, std::unique_ptr<Exec>> execs_;
   std::vector<std::unique_ptr<Background>> background_;  // Of commands that have ended.
+  bool unclean_ = false;  // A command ended, and something of it may still live.
   std::uint32_t last_exec_ = 0;
   std::optional<std::string> broken_;  // Why the Jail can do nothing any more.
 };

@@ -72,17 +72,11 @@ pid_t ForkInto(int group) {
   ::_exit(1);
 }
 
-std::int64_t OffsetToZero(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return -(std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
-}
-
-wire::SpawnInit PlanInit(const plan::JailPlan& plan, bool another) {
+wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
   const model::SandboxSpec& spec = plan.spec;
   wire::SpawnInit init;
-  init.new_network = another ? wire::SpawnInit::kNewAndNext : wire::SpawnInit::kNew;
-  if (spec.launch == model::Launch::kSealed) init.new_network = wire::SpawnInit::kSlots;
+  const bool sealed = spec.launch == model::Launch::kSealed;
+  init.new_network = sealed ? wire::SpawnInit::kSlots : wire::SpawnInit::kNew;
   init.loopback_up = spec.network == model::NetworkMode::kLoopback ? 1 : 0;
   init.workspace = spec.workspace.kind == model::WorkspaceKind::kDisk ? wire::SpawnInit::kDisk
                                                                       : wire::SpawnInit::kMemory;
@@ -92,8 +86,6 @@ wire::SpawnInit PlanInit(const plan::JailPlan& plan, bool another) {
   if (spec.workspace.size) init.tmpfs_size = spec.workspace.size->bytes();
   init.tmpfs_inodes = plan.tmpfs_inodes;
   init.shm_size = plan.shm_size;
-  init.monotonic_offset_ns = OffsetToZero(CLOCK_MONOTONIC);
-  init.boottime_offset_ns = OffsetToZero(CLOCK_BOOTTIME);
   CopyText(init.hostname, spec.hostname);
   CopyText(init.workspace_target, spec.workspace.target.value());
   CopyText(init.home, spec.home.value());
@@ -194,30 +186,27 @@ Status Slot::ProveClean() {
 }
 
 bool Slot::Idle() const {
-  const auto events = PollOne(socket_.get(), POLLIN, steady_clock::now());
+  // A prepared Jail's answer may wait in the socket; a zygote that ended has hung up.
+  const auto events = PollOne(socket_.get(), coming_ ? 0 : POLLIN, steady_clock::now());
   return !init_ && events && *events == 0;
 }
 
 Slot::~Slot() { (void)Destroy(); }
 
-Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
-                       const Sources& sources) {
-  const auto deadline = steady_clock::now() + kStartLimit;
-  TRY_IN("limiting the sandbox", group_.Apply(GroupLimits(plan.spec.limits)));
+Status Slot::OrderInit(const wire::SpawnInit& order, int workspace) {
   SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
   Lifeline line = TRY(MakeLifeline());
   std::vector<int> fds = {pair.second.get(), line.watcher.get()};
-  UniqueFd workspace;
-  if (plan.spec.workspace.kind == model::WorkspaceKind::kDisk) {
-    UniqueFd mount = TRY(MountDiskWorkspace(facts, sources, ids_));
-    workspace = std::move(mount);
-    fds.push_back(workspace.get());
-  }
-  const wire::SpawnInit order = PlanInit(plan, reused_);
+  if (workspace >= 0) fds.push_back(workspace);
   TRY(SendWire(socket_.get(), Type::kSpawnInit, BytesOf(order), fds));
-  pair.second.reset();
+  coming_.emplace(Coming{order, std::move(pair.first), std::move(line.owner)});
+  return {};
+}
+
+Status Slot::AwaitInit() {
+  const auto deadline = steady_clock::now() + kStartLimit;
   // Init's word comes last, and its end closes when there is none to come: one wait for both.
-  TRY(PollOne(pair.first.get(), POLLIN, deadline));
+  TRY(PollOne(coming_->socket.get(), POLLIN, deadline));
   WireMessage spawned =
       TRY_IN("starting init", ExpectWire(socket_.get(), Type::kInitSpawned, deadline));
   wire::InitSpawned answer;
@@ -227,19 +216,55 @@ Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
   init_.emplace();
   init_->pid = answer.pid;
   init_->pidfd = std::move(spawned.fds[0]);
-  init_->socket = std::move(pair.first);
-  init_->lifeline = std::move(line.owner);
-  ++jails_;
+  init_->socket = std::move(coming_->socket);
+  init_->lifeline = std::move(coming_->lifeline);
+  coming_.reset();
   TRY_IN("starting init", ExpectWire(init_->socket.get(), Type::kJailReady, deadline));
   return {};
 }
 
-Status Slot::EndJail() {
-  if (!init_) return {};
-  const auto deadline = steady_clock::now() + kEndLimit;
+// The prepared Jail is not the one that is wanted.
+Status Slot::DropComing() {
+  if (!coming_) return {};
+  TRY(AwaitInit());
+  return EndJail();
+}
+
+Status Slot::PrepareInit(const plan::JailPlan& plan) {
+  if (plan.spec.workspace.kind == model::WorkspaceKind::kDisk) return {};
+  return OrderInit(PlanInit(plan), -1);
+}
+
+bool Slot::Prepared() const {
+  if (!coming_) return false;
+  const auto events = PollOne(coming_->socket.get(), POLLIN, steady_clock::now());
+  return events && *events != 0;
+}
+
+Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                       const Sources& sources) {
+  TRY_IN("limiting the sandbox", group_.Apply(GroupLimits(plan.spec.limits)));
+  const wire::SpawnInit order = PlanInit(plan);
+  const bool disk = plan.spec.workspace.kind == model::WorkspaceKind::kDisk;
+  if (!coming_ || disk || coming_->order != order) {
+    TRY(DropComing());
+    UniqueFd workspace;
+    if (disk) workspace = TRY(MountDiskWorkspace(facts, sources, ids_));
+    TRY(OrderInit(order, workspace.get()));
+  }
+  ++jails_;
+  return AwaitInit();
+}
+
+void Slot::KillInit() {
+  if (!init_) return;
   // Not by the zygote's good will alone: the pidfd reaches init whatever became of the others.
   ::syscall(SYS_pidfd_send_signal, init_->pidfd.get(), SIGKILL, nullptr, 0);
   init_->lifeline.reset();
+}
+
+Status Slot::TakeEnd() {
+  const auto deadline = steady_clock::now() + kEndLimit;
   for (;;) {
     WireMessage message = TRY(ReceiveWire(socket_.get(), deadline));
     if (message.closed) {
@@ -251,10 +276,17 @@ Status Slot::EndJail() {
   return {};
 }
 
+Status Slot::EndJail() {
+  if (!init_) return {};
+  KillInit();
+  return TakeEnd();
+}
+
 Status Slot::Destroy() {
   if (!zygote_) return {};
   // All at once and by the kernel: the slot's processes are all in its groups.
   const Status ended = EndJail();
+  coming_.reset();
   lifeline_.reset();
   socket_.reset();
   (void)zygote_->Kill(SIGKILL);

@@ -38,19 +38,26 @@ class Slot {
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
-  // More Jails are to come: what the next one needs is made while one runs.
-  void ExpectMore() { reused_ = true; }
+  // Orders an init for another Jail like `plan`'s and waits for nothing. Only with a workspace in
+  // memory, after ProveClean().
+  Status PrepareInit(const plan::JailPlan& plan);
+  // A Jail can start without a wait: one was prepared and its init has said something.
+  bool Prepared() const;
 
-  // Makes the one Jail of the slot: limits, namespaces, workspace.
+  // Makes the one Jail of the slot, or takes the prepared one if it is what the plan wants: limits,
+  // namespaces, workspace.
   Status SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
                    const Sources& sources);
 
   // Kills the Jail and waits until its pid namespace is gone; bounded: 5 s.
   Status EndJail();
+  // The two halves of it. TakeEnd is for when zygote_socket() is readable.
+  void KillInit();
+  Status TakeEnd();
   // Nothing of the last Jail is left: its init is reaped, only the zygote is in the groups, and a
   // sealed network is as it was. Else the slot must be destroyed.
   Status ProveClean();
-  // The zygote waits for an order.
+  // The zygote lives and waits for an order, or has made a Jail ahead.
   bool Idle() const;
   // Ends all and removes the groups. The ids may be given back when this succeeded.
   Status Destroy();
@@ -68,6 +75,16 @@ class Slot {
       : lease_(std::move(lease)),
         ids_{.setup = lease_.setup_id(), .task = lease_.task_id()},
         group_(std::move(group)) {}
+  // An init that was ordered. Its zygote's answer and its own wait in the sockets until somebody
+  // wants the Jail.
+  struct Coming {
+    wire::SpawnInit order;
+    UniqueFd socket;
+    UniqueFd lifeline;
+  };
+  Status OrderInit(const wire::SpawnInit& order, int workspace);
+  Status AwaitInit();
+  Status DropComing();
   Status StartZygote(int program);
   Status WriteMaps();
   Status BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
@@ -80,10 +97,10 @@ class Slot {
   UniqueFd lifeline_;
   std::optional<Process> zygote_;
   std::optional<Init> init_;
+  std::optional<Coming> coming_;
   std::string policy_;
   std::string sockets_;  // Of a sealed network namespace, at creation.
   bool unmapped_ = false;
-  bool reused_ = false;
   unsigned jails_ = 0;
 };
 

@@ -1,10 +1,12 @@
 #include "fabro/jail/supervise/slot_pool.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "fabro/jail/supervise/mounts.h"
@@ -39,15 +41,23 @@ Result<IdPool> OpenIds(bool reclaim) {
 
 }  // namespace
 
-SlotPool::SlotPool(cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::string cgroup_mode,
-                   std::size_t most_idle)
-    : jobs_(std::move(jobs)),
+SlotPool::SlotPool(Loop& loop, cgroup::JobRoot jobs, IdPool ids, UniqueFd program,
+                   std::string cgroup_mode, std::size_t most_idle)
+    : loop_(loop),
+      jobs_(std::move(jobs)),
       ids_(std::move(ids)),
       program_(std::move(program)),
       cgroup_mode_(std::move(cgroup_mode)),
       most_idle_(most_idle) {}
 
-Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program,
+SlotPool::~SlotPool() {
+  for (Ending& ending : ending_) {
+    loop_.Remove(ending.watch);
+    loop_.Remove(ending.timer);
+  }
+}
+
+Result<std::unique_ptr<SlotPool>> SlotPool::Open(Loop& loop, const std::string& init_program,
                                                  std::size_t most_idle,
                                                  std::span<const pid_t> kin) {
   const cgroup::Hierarchy hierarchy = TRY(cgroup::Detect());
@@ -56,8 +66,9 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(const std::string& init_program
   IdPool ids = TRY_IN("leasing ids", OpenIds(most_idle > 0));
   const UniqueFd file = TRY_IN("reading faber-init", fabro::Open(init_program, O_RDONLY));
   UniqueFd program = TRY_IN("reading faber-init", SealedCopy("faber-init", file.get()));
-  return std::unique_ptr<SlotPool>(new SlotPool(std::move(jobs), std::move(ids), std::move(program),
-                                                ModeName(hierarchy.mode), most_idle));
+  return std::unique_ptr<SlotPool>(new SlotPool(loop, std::move(jobs), std::move(ids),
+                                                std::move(program), ModeName(hierarchy.mode),
+                                                most_idle));
 }
 
 Status SlotPool::ClearDead() {
@@ -65,31 +76,89 @@ Status SlotPool::ClearDead() {
   return {};
 }
 
+std::unique_ptr<Slot> SlotPool::TakeIdle(const std::string& policy, bool prepared) {
+  for (auto at = idle_.begin(); at != idle_.end();) {
+    if ((*at)->policy() != policy || (prepared && !(*at)->Prepared())) {
+      ++at;
+      continue;
+    }
+    std::unique_ptr<Slot> slot = std::move(*at);
+    at = idle_.erase(at);
+    if (slot->Idle()) return slot;  // Else its zygote was killed while it waited.
+  }
+  return nullptr;
+}
+
+// One whose Jail is still being made or on its way out, if that is not the only one: a policy in
+// use has two, one that works and one that gets ready.
+std::unique_ptr<Slot> SlotPool::TakeBusy(const std::string& policy) {
+  const auto matches = [&](const Slot& slot) { return slot.policy() == policy; };
+  const auto there =
+      std::count_if(idle_.begin(), idle_.end(), [&](const auto& slot) { return matches(*slot); }) +
+      std::count_if(ending_.begin(), ending_.end(),
+                    [&](const Ending& ending) { return matches(*ending.slot); });
+  if (there < 2 && idle_.size() + ending_.size() < most_idle_) return nullptr;
+  std::unique_ptr<Slot> slot = TakeIdle(policy, false);
+  if (slot) return slot;
+  const auto found = std::find_if(ending_.begin(), ending_.end(),
+                                  [&](const Ending& ending) { return matches(*ending.slot); });
+  if (found == ending_.end()) return nullptr;
+  OnEnd(found->slot.get());
+  return TakeIdle(policy, false);
+}
+
 Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources) {
-  while (!plan.spec.fresh) {
-    const auto found = std::find_if(idle_.begin(), idle_.end(), [&](const auto& slot) {
-      return slot->policy() == plan.policy;
-    });
-    if (found == idle_.end()) break;
-    std::unique_ptr<Slot> slot = std::move(*found);
-    idle_.erase(found);
-    if (slot->Idle()) return slot;  // Else its zygote was killed while it waited.
+  if (!plan.spec.fresh) {
+    std::unique_ptr<Slot> slot = TakeIdle(plan.policy, true);
+    if (!slot) slot = TakeBusy(plan.policy);
+    if (slot) return slot;
   }
   const std::string id = "s" + std::to_string(next_++);
   IdLease lease = TRY_IN("leasing ids", ids_.Acquire());
-  std::unique_ptr<Slot> slot =
-      TRY(Slot::Start(jobs_, id, std::move(lease), program_.get(), plan, facts, sources));
-  if (most_idle_ > 0 && !plan.spec.fresh) slot->ExpectMore();
-  return slot;
+  return Slot::Start(jobs_, id, std::move(lease), program_.get(), plan, facts, sources);
 }
 
-Status SlotPool::GiveBack(std::unique_ptr<Slot> slot, bool fresh) {
-  if (fresh || most_idle_ == 0 || !slot->ProveClean()) return Destroy(std::move(slot));
+Status SlotPool::Keep(std::unique_ptr<Slot> slot, const plan::JailPlan& plan) {
+  if (!slot->ProveClean() || !slot->PrepareInit(plan)) return Destroy(std::move(slot));
   // The one that has waited longest makes room.
   if (idle_.size() >= most_idle_) idle_.erase(idle_.begin());
   idle_.push_back(std::move(slot));
   return {};
+}
+
+Status SlotPool::GiveBack(std::unique_ptr<Slot> slot, const plan::JailPlan& plan) {
+  const bool keep = !plan.spec.fresh && most_idle_ > 0;
+  const Status ended = slot->EndJail();
+  if (ended && keep) return Keep(std::move(slot), plan);
+  const Status away = Destroy(std::move(slot));
+  return ended ? away : ended;
+}
+
+Status SlotPool::Recycle(std::unique_ptr<Slot> slot, const plan::JailPlan& plan) {
+  if (plan.spec.fresh || most_idle_ == 0) return GiveBack(std::move(slot), plan);
+  constexpr auto kLimit = std::chrono::seconds(5);
+  slot->KillInit();
+  const Slot* const key = slot.get();
+  Ending ending{.slot = std::move(slot), .plan = plan};
+  ending.watch = loop_.Watch(key->zygote_socket(), POLLIN, [this, key](short) { OnEnd(key); });
+  ending.timer = loop_.At(std::chrono::steady_clock::now() + kLimit, [this, key] { OnEnd(key); });
+  ending_.push_back(std::move(ending));
+  return {};
+}
+
+// Its zygote has something to say, or the time is over.
+void SlotPool::OnEnd(const Slot* slot) {
+  const auto found = std::find_if(ending_.begin(), ending_.end(),
+                                  [&](const Ending& ending) { return ending.slot.get() == slot; });
+  if (found == ending_.end()) return;
+  Ending ending = std::move(*found);
+  ending_.erase(found);
+  loop_.Remove(ending.watch);
+  loop_.Remove(ending.timer);
+  // Nobody is left to tell: a group that stays is the janitor's.
+  (void)(ending.slot->TakeEnd() ? Keep(std::move(ending.slot), ending.plan)
+                                : Destroy(std::move(ending.slot)));
 }
 
 Status SlotPool::Destroy(std::unique_ptr<Slot> slot) { return slot->Destroy(); }

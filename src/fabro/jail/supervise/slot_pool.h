@@ -1,5 +1,5 @@
 // Where slots come from and go to: new ones with ids that nobody else has, and proven ones that
-// wait for the next Jail of their policy.
+// wait for the next Jail of their policy, which is made ahead.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/slots/leases.h"
+#include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/slot.h"
 #include "fabro/jail/supervise/sources.h"
 #include "fabro/linux/cgroup/hierarchy.h"
@@ -24,10 +25,11 @@ class SlotPool {
   // Finds the control groups, clears what dead owners left (groups and leases of ids), and makes
   // the sealed copy of the program at `init_program`. At most `most_idle` slots are kept between
   // Jails.
-  // `kin`: see JobRoot::Open.
-  static Result<std::unique_ptr<SlotPool>> Open(const std::string& init_program,
+  // `kin`: see JobRoot::Open. The loop outlives the pool.
+  static Result<std::unique_ptr<SlotPool>> Open(Loop& loop, const std::string& init_program,
                                                 std::size_t most_idle,
                                                 std::span<const pid_t> kin = {});
+  ~SlotPool();
   SlotPool(const SlotPool&) = delete;
   SlotPool& operator=(const SlotPool&) = delete;
 
@@ -36,8 +38,11 @@ class SlotPool {
                                      const Sources& sources);
   // Kills and removes the slots of dead jailers.
   Status ClearDead();
-  // Of a slot whose Jail has ended: kept if it is proven clean, else destroyed.
-  Status GiveBack(std::unique_ptr<Slot> slot, bool fresh);
+  // Ends the Jail in the slot, and keeps the slot if it is then proven clean; else destroys it.
+  Status GiveBack(std::unique_ptr<Slot> slot, const plan::JailPlan& plan);
+  // The same, behind the caller's answer: for a Jail with no guest left. At once if the slot is not
+  // to be kept.
+  Status Recycle(std::unique_ptr<Slot> slot, const plan::JailPlan& plan);
   // Destroys it whatever it holds.
   Status Destroy(std::unique_ptr<Slot> slot);
 
@@ -46,9 +51,21 @@ class SlotPool {
   int program() const { return program_.get(); }
 
  private:
-  SlotPool(cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::string cgroup_mode,
+  // A slot whose Jail is on its way out.
+  struct Ending {
+    std::unique_ptr<Slot> slot;
+    plan::JailPlan plan;
+    Loop::Id watch = 0;
+    Loop::Id timer = 0;
+  };
+  SlotPool(Loop& loop, cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::string cgroup_mode,
            std::size_t most_idle);
+  std::unique_ptr<Slot> TakeIdle(const std::string& policy, bool prepared);
+  std::unique_ptr<Slot> TakeBusy(const std::string& policy);
+  void OnEnd(const Slot* slot);
+  Status Keep(std::unique_ptr<Slot> slot, const plan::JailPlan& plan);
 
+  Loop& loop_;
   cgroup::JobRoot jobs_;
   IdPool ids_;
   UniqueFd program_;
@@ -56,6 +73,7 @@ class SlotPool {
   std::size_t most_idle_;
   std::uint64_t next_ = 0;
   std::vector<std::unique_ptr<Slot>> idle_;
+  std::vector<Ending> ending_;
 };
 
 }  // namespace fabro::jail::supervise

@@ -220,11 +220,6 @@ wire::SpawnInit DefaultJail() {
   plan.tmpfs_size = 16 << 20;
   plan.shm_size = 1 << 20;
   plan.devpts = 1;
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  plan.monotonic_offset_ns = -(now.tv_sec * 1'000'000'000LL + now.tv_nsec);
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  plan.boottime_offset_ns = -(now.tv_sec * 1'000'000'000LL + now.tv_nsec);
   std::strncpy(plan.hostname, "sandbox", sizeof(plan.hostname) - 1);
   std::strncpy(plan.workspace_target, "/work", sizeof(plan.workspace_target) - 1);
   std::strncpy(plan.home, "/home/user", sizeof(plan.home) - 1);
