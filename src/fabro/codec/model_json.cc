@@ -158,6 +158,7 @@ Json ToJson(const model::SandboxInfo& info) {
                  {"shared", Json::Strings(info.shared)},
                  {"degraded", Json::Strings(info.degraded)},
                  {"seccomp", info.seccomp},
+                 {"landlock_abi", info.landlock_abi},
                  {"workspace_limit", info.workspace_limit},
                  {"cgroup_mode", info.cgroup_mode},
                  {"limits", ToJson(info.limits)},

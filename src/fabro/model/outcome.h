@@ -77,8 +77,9 @@ struct SandboxInfo {
   std::vector<std::string>
       shared;  // What an earlier Jail had used: user_ns, ids, zygote, cgroup, net_ns.
   std::vector<std::string>
-      degraded;         // Layers missing by permission, or not yet built (landlock at high).
-  std::string seccomp;  // "whole" or "closing": the form of the filter.
+      degraded;                 // Layers that are missing: by permission, or landlock at medium.
+  std::string seccomp;          // "whole" or "closing": the form of the filter.
+  int landlock_abi = 0;         // Whose rights are held; 0: the layer is off.
   std::string workspace_limit;  // "tmpfs", "loop", "quota" or "none".
   std::string cgroup_mode;      // "v1", "v2" or "hybrid".
   Limits limits;                // In force for the whole sandbox.

@@ -42,6 +42,7 @@ struct Leader {
 
 struct Init {
   wire::SpawnInit plan;
+  const Landlock* landlock = nullptr;
   int socket = -1;
   int lifeline = -1;
   int workspace = -1;  // The detached tree, for good (workspace.h).
@@ -182,6 +183,9 @@ int WatchChildren(Init& init) {
   return ErrnoOf(init.children);
 }
 
+// Last: no mount can be made afterwards.
+int Restrict(Init& init) { return EnterLandlock(*init.landlock); }
+
 constexpr StepOf<Init> kJailSteps[] = {
     {Step::kLifeline, HoldLifeline},
     {Step::kHostname, SetHostname},
@@ -195,6 +199,7 @@ constexpr StepOf<Init> kJailSteps[] = {
     {Step::kSys, CoverSystemFiles},
     {Step::kDevpts, MountTerminals},
     {Step::kLifeline, WatchChildren},
+    {Step::kLandlock, Restrict},
 };
 
 Leader* FindLeader(Init& init, std::uint32_t exec_id) {
@@ -328,9 +333,11 @@ void HandleMessage(Init& init) {
 
 }  // namespace
 
-void InitMain(const wire::SpawnInit& plan, int socket, int lifeline, int workspace) {
+void InitMain(const wire::SpawnInit& plan, const Landlock& landlock, int socket, int lifeline,
+              int workspace) {
   static Init init;
   init.plan = plan;
+  init.landlock = &landlock;
   init.socket = socket;
   init.lifeline = lifeline;
   init.workspace = workspace;

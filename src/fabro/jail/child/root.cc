@@ -217,7 +217,7 @@ int MakeTop(Root& root) {
 
 int RunMountSteps(Root& root, std::uint16_t count, Packet& packet) {
   if (count > wire::kMaxMounts) return E2BIG;
-  if (packet.length != sizeof(wire::BuildSlot) + count * sizeof(MountStep)) return EPROTO;
+  if (packet.length < sizeof(wire::BuildSlot) + count * sizeof(MountStep)) return EPROTO;
   ::umask(0);  // Modes are exact.
   for (std::uint16_t i = 0; i < count; ++i) {
     MountStep step;

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 
+#include "fabro/jail/child/landlock_wire.h"
 #include "fabro/jail/child/step.h"
 
 namespace fabro::jail::wire {
@@ -46,7 +47,7 @@ enum class Type : std::uint16_t {
   kInitGone = 4,           // InitGone: reaped; its pid namespace is gone.
   // jailer -> zygote
   kMapsWritten = 10,  // No body.
-  kBuildSlot = 11,    // BuildSlot + MountStep[mount_count], fds of the steps.
+  kBuildSlot = 11,    // BuildSlot + MountStep[mount_count] + LandlockRule[rule_count], fds.
   kSpawnInit = 12,    // SpawnInit, fds: init socket, lifeline, [workspace mount].
   kKillInit = 13,     // No body: SIGKILL to init, then kInitGone follows.
   // init -> jailer
@@ -107,6 +108,7 @@ struct BuildSlot {
   std::uint8_t forbid_user_ns = 1;  // max_user_namespaces = 0 (medium, high).
   std::uint8_t system_files = 0;    // As in SpawnInit.
   std::uint16_t mount_count = 0;    // MountSteps that follow.
+  Landlock landlock;
 };
 
 // One writable tree carries all writable paths: directory `workspace` of it at workspace_target,

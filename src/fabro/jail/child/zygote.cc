@@ -17,6 +17,7 @@
 
 #include "fabro/jail/child/channel.h"
 #include "fabro/jail/child/init.h"
+#include "fabro/jail/child/landlock.h"
 #include "fabro/jail/child/root.h"
 #include "fabro/jail/child/steps.h"
 
@@ -33,6 +34,7 @@ struct Zygote {
   wire::BuildSlot plan;
   Packet packet;  // The BuildSlot and its tail, while the slot is built.
   Root root;
+  Landlock landlock;
   int init = -1;  // pidfd of the init; -1: no Jail in the slot.
 };
 
@@ -84,6 +86,14 @@ int WaitForPlan(Zygote& zygote) {
   About("BuildSlot");
   if (int error = ReceiveOnly(Type::kBuildSlot, zygote.packet)) return error;
   return zygote.packet.Read(zygote.plan) ? 0 : EPROTO;
+}
+
+// The tail goes with the packet, and the inits come later.
+int KeepLandlock(Zygote& zygote) {
+  About("rules");
+  const std::size_t at =
+      sizeof(wire::BuildSlot) + zygote.plan.mount_count * sizeof(wire::MountStep);
+  return ReadLandlock(zygote.packet, at, zygote.plan.landlock, zygote.landlock);
 }
 
 int BecomeSetupId(Zygote& zygote) {
@@ -161,6 +171,7 @@ constexpr StepOf<Zygote> kSlotSteps[] = {
     {Step::kUnshareUser, UnshareUser},
     {Step::kUnshareUser, WaitForMaps},
     {Step::kUnshareUser, WaitForPlan},
+    {Step::kLandlock, KeepLandlock},
     {Step::kBecomeSetupId, BecomeSetupId},
     {Step::kForbidUserNamespaces, BoundNamespaces},
     {Step::kPrivateMounts, MakeMountsPrivate},
@@ -231,7 +242,7 @@ void SpawnInit(Zygote& zygote, Packet& packet) {
     const int lifeline = packet.TakeFd(1);
     ::close(kSocket);
     ::close(kLifeline);
-    InitMain(plan, packet.TakeFd(0), lifeline, packet.TakeFd(2));
+    InitMain(plan, zygote.landlock, packet.TakeFd(0), lifeline, packet.TakeFd(2));
   }
   packet.CloseFds();
   zygote.init = pidfd;

@@ -42,14 +42,22 @@ std::string ListenerFix(int sys_errno) {
              : "use Linux 5.5 or newer";
 }
 
+// ABI 1 denies every rename across directories, so level high wants 2 (isolation.md 11).
 Finding Landlock() {
+  constexpr long kLeast = 2;
   const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, kLandlockVersion);
-  Finding finding{.layer = "landlock", .state = Availability::kNotBuilt, .need = Need::kHigh};
-  finding.detail = version > 0 ? "the kernel has ABI " + std::to_string(version) +
-                                     "; results at high say degraded: landlock"
-                               : "the kernel has none; results at high say degraded: landlock";
-  if (version < 0) finding.sys_errno = errno;
-  return finding;
+  if (version >= kLeast) {
+    return Ok("landlock", Need::kHigh, "the kernel has ABI " + std::to_string(version));
+  }
+  const int error = version < 0 ? errno : 0;
+  return Missing(
+      "landlock", Need::kHigh,
+      version > 0 ? "the kernel has ABI 1; level high wants 2" : "the kernel gives none", error,
+      error == EOPNOTSUPP ? "boot with landlock in the lsm= list, or accept it: --degrade landlock"
+      : error == EPERM ? "a seccomp filter around us (a container's?) forbids it: allow landlock_* "
+                         "there, or accept it: --degrade landlock"
+                       : "use Linux 5.19 or newer with CONFIG_SECURITY_LANDLOCK=y and no seccomp "
+                         "filter around that hides it, or accept it: --degrade landlock");
 }
 
 }  // namespace

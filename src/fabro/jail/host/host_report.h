@@ -37,8 +37,7 @@ struct HostReport {
 Finding Ok(std::string layer, Need need, std::string detail);
 Finding Missing(std::string layer, Need need, std::string detail, int sys_errno, std::string fix);
 
-// The findings that keep `level` from being had: missing and needed. Landlock that is not built yet
-// does not: results at high say `degraded: ["landlock"]` instead.
+// The findings that keep `level` from being had: missing and needed.
 std::vector<const Finding*> Obstacles(const HostReport& report, model::Level level);
 
 }  // namespace fabro::jail

@@ -1,5 +1,6 @@
 #include "fabro/jail/plan/check.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -106,6 +107,10 @@ Error Invalid(std::string_view field, std::string_view flag, std::string_view wh
   std::string message(field);
   message.append(" (").append(flag).append(") ").append(what);
   return Failure(Code::kInvalidArgument, std::move(message), "spec_invalid", std::move(fix));
+}
+
+bool MayLack(const model::SandboxSpec& spec, std::string_view layer) {
+  return std::find(spec.degrade.begin(), spec.degrade.end(), layer) != spec.degrade.end();
 }
 
 Status CheckLimits(const model::Limits& limits) {

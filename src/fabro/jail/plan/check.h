@@ -15,6 +15,9 @@ struct HostFacts;
 Error Invalid(std::string_view field, std::string_view flag, std::string_view what,
               std::string fix = {});
 
+// `layer` is in the list of what may be missing (--degrade).
+bool MayLack(const model::SandboxSpec& spec, std::string_view layer);
+
 Status CheckLimits(const model::Limits& limits);
 
 // Absolute, without empty, "." and ".." components and control characters, short enough for the

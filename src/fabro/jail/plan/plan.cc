@@ -92,6 +92,7 @@ std::vector<MountPlan> PlanMounts(const model::SandboxSpec& spec, const HostFact
                                   spec.workspace.target.value(), spec.home.value()}) {
     mounts.push_back(Directory(path));
   }
+  mounts.push_back(File(kLandlockCanary, "Who can read this is not confined by Landlock.\n"));
   mounts.push_back(Directory("/dev"));
   MountPlan devices;
   devices.kind = Kind::kDevices;
@@ -228,14 +229,8 @@ void ChooseWorkspaceSize(JailPlan& plan) {
   plan.tmpfs_inodes = std::max(kFewestInodes, spec.workspace.size->bytes() / kBytesPerInode);
 }
 
-bool MayLack(const model::SandboxSpec& spec, std::string_view layer) {
-  return std::find(spec.degrade.begin(), spec.degrade.end(), layer) != spec.degrade.end();
-}
-
 Status ChooseDegraded(JailPlan& plan) {
   if (plan.spec.level != model::Level::kHigh) return {};
-  // Principle 1: a layer that this build does not have yet is named in every result.
-  plan.degraded.emplace_back("landlock");
   if (plan.workspace_limit != "none") return {};
   if (!MayLack(plan.spec, "workspace_limit")) {
     return Failure(
@@ -258,6 +253,7 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   text += " network=" + std::string(ToString(*plan.spec.network));
   text += " launch=" + std::string(ToString(*plan.spec.launch));
   text += " workspace=" + std::string(ToString(plan.spec.workspace.kind));
+  text += " landlock=" + std::to_string(plan.landlock.abi);
   if (facts.root_dir) text += " root=" + identity(*facts.root_dir);
   for (const MountPlan& step : plan.mounts) {
     text +=
@@ -362,6 +358,7 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
                        " mounts and files: at most " + std::to_string(wire::kMaxMounts),
                    "rootfs_refused", "use fewer binds, or a root with fewer top directories");
   }
+  TRY(ChooseLandlock(plan, facts));
   plan.policy = PolicyText(plan, facts);
   return plan;
 }

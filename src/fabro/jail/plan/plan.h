@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fabro/base/result.h"
+#include "fabro/jail/plan/landlock.h"
 #include "fabro/model/sandbox.h"
 
 namespace fabro::jail::plan {
@@ -50,6 +51,8 @@ struct HostFacts {
   std::optional<SourceFacts> workspace;  // Of a disk workspace.
   std::vector<SourceFacts> binds;        // One for each of SandboxSpec::binds.
   std::vector<InheritedLimit> limits;    // Hard limits that we cannot exceed; absent: unlimited.
+  int landlock_abi = 0;                  // Of the kernel; 0: it gives none.
+  int landlock_errno = 0;                // Why.
 };
 
 // One step of building the root; wire::MountStep with the source still to be opened.
@@ -82,6 +85,7 @@ struct JailPlan {
   std::uint64_t tmpfs_inodes = 0;  // Of a memory workspace.
   std::uint64_t shm_size = 0;      // Of /dev/shm beside a disk workspace.
   std::string workspace_limit;     // "tmpfs" or "none".
+  LandlockPlan landlock;
   std::vector<std::string> degraded;
   // Two Jails may have the same slot one after the other when these texts are equal.
   std::string policy;

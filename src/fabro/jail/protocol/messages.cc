@@ -233,6 +233,7 @@ std::string Encode(const model::SandboxInfo& info) {
   WriteTexts(out, info.shared);
   WriteTexts(out, info.degraded);
   out.Text(info.seccomp);
+  out.I32(info.landlock_abi);
   out.Text(info.workspace_limit);
   out.Text(info.cgroup_mode);
   WriteLimits(out, info.limits);
@@ -247,6 +248,7 @@ Result<model::SandboxInfo> DecodeSandboxInfo(std::string_view body) {
   info.shared = ReadTexts(in, 32, kMaxWord);
   info.degraded = ReadTexts(in, 32, kMaxWord);
   info.seccomp = in.Text(kMaxWord);
+  info.landlock_abi = in.I32();
   info.workspace_limit = in.Text(kMaxWord);
   info.cgroup_mode = in.Text(kMaxWord);
   info.limits = ReadLimits(in);

@@ -183,6 +183,7 @@ model::SandboxInfo Session::Info() const {
   info.degraded = plan_.degraded;
   if (slot_->unmapped()) info.degraded.emplace_back("bind_identity");
   info.seccomp = "whole";
+  info.landlock_abi = plan_.landlock.abi;
   info.workspace_limit = plan_.workspace_limit;
   info.cgroup_mode = pool_.cgroup_mode();
   info.limits = plan_.spec.limits;

@@ -92,6 +92,16 @@ wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
   return init;
 }
 
+wire::Landlock LandlockOrder(const plan::LandlockPlan& plan) {
+  wire::Landlock order;
+  order.abi = static_cast<std::uint32_t>(plan.abi);
+  order.handled_fs = plan.handled_fs;
+  order.handled_net = plan.handled_net;
+  order.scoped = plan.scoped;
+  order.rule_count = static_cast<std::uint16_t>(plan.rules.size());
+  return order;
+}
+
 cgroup::Limits GroupLimits(const model::Limits& limits) {
   cgroup::Limits group;
   group.memory = limits.memory;
@@ -158,8 +168,15 @@ Status Slot::BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
   order.forbid_user_ns = plan.spec.level == model::Level::kLow ? 0 : 1;
   order.system_files = plan.spec.level == model::Level::kLow ? 1 : 0;
   order.mount_count = static_cast<std::uint16_t>(built.steps.size());
+  order.landlock = LandlockOrder(plan.landlock);
   std::string body(BytesOf(order));
   for (const wire::MountStep& step : built.steps) body.append(BytesOf(step));
+  for (const plan::LandlockRule& each : plan.landlock.rules) {
+    wire::LandlockRule rule;
+    rule.access = each.access;
+    CopyText(rule.path, each.path);
+    body.append(BytesOf(rule));
+  }
   std::vector<int> fds;
   for (const UniqueFd& fd : built.fds) fds.push_back(fd.get());
   TRY(SendWire(socket_.get(), Type::kBuildSlot, body, fds));

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -127,6 +128,19 @@ std::vector<plan::InheritedLimit> InheritedLimits() {
     limits.push_back({.resource = static_cast<std::uint32_t>(resource), .hard = now.rlim_max});
   }
   return limits;
+}
+
+struct LandlockSupport {
+  int abi = 0;
+  int sys_errno = 0;
+};
+
+LandlockSupport FindLandlock() {
+  constexpr long kCreateRuleset = 444;  // On every architecture; older headers lack the name.
+  constexpr unsigned kVersion = 1;      // LANDLOCK_CREATE_RULESET_VERSION
+  const long abi = ::syscall(kCreateRuleset, nullptr, 0, kVersion);
+  if (abi < 0) return {.sys_errno = errno};
+  return {.abi = static_cast<int>(abi)};
 }
 
 Result<DirFd> OpenTop(const Sources& sources) {
@@ -270,6 +284,9 @@ Result<plan::HostFacts> GatherFacts(const model::SandboxSpec& spec, const Source
   plan::HostFacts facts;
   facts.uid = ::geteuid();
   facts.limits = InheritedLimits();
+  const LandlockSupport landlock = FindLandlock();
+  facts.landlock_abi = landlock.abi;
+  facts.landlock_errno = landlock.sys_errno;
   if (sources.root_dir) facts.root_dir = TRY(FactsOf(sources.root_dir.get()));
   if (sources.workspace) facts.workspace = TRY(FactsOf(sources.workspace.get()));
   for (const UniqueFd& bind : sources.binds) {
