@@ -59,12 +59,12 @@ void AddMounts(RuleBuilder& rules, const JailPlan& plan, const HostFacts& facts)
   }
 }
 
+// One rule for all nodes: each rule costs every launch, and the sealed /dev has no others.
 void AddDevices(RuleBuilder& rules, bool terminals) {
-  for (const char* node : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
-    rules.File(node, kReadFile | kChange);
-  }
-  rules.File("/dev/tty", kReadFile | kChange | kIoctlDev);
-  if (terminals) rules.Directory("/dev/pts", kRead | kChange | kIoctlDev);
+  rules.Directory("/dev", kRead | kChange);
+  if (!terminals) return;  // Then opening /dev/tty is ENXIO.
+  rules.File("/dev/tty", kIoctlDev);
+  rules.Directory("/dev/pts", kRead | kChange | kIoctlDev);
 }
 
 LandlockPlan PlanLandlock(const JailPlan& jail, const HostFacts& facts) {
