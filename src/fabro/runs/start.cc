@@ -56,6 +56,7 @@ Result<pid_t> SpawnWorker(const RunRef& run, const WorkerCommand& worker, int lo
   words.insert(words.end(), worker.arguments.begin(), worker.arguments.end());
   words.push_back(run.dir);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   std::string variable = std::string(kReadyVariable) + "=" + std::to_string(kReadyFd);
