@@ -49,7 +49,7 @@ TEST(Explain, WhatCouldNotRunIsNamed) {
 TEST(Explain, AWorkingDirectoryThatIsNotThereIsNotACommandThatIsNotThere) {
   model::RunRequest request;
   request.exec.argv = {"true"};
-  request.exec.cwd = "/nope";
+  request.exec.cwd = GuestPath("/nope");
   model::Outcome outcome;
   outcome.fate = Fate::kNotExecuted;
   outcome.sys_errno = ENOENT;

@@ -54,6 +54,12 @@ std::string SettingFor(const FilterOptions& options, const Syscall& call) {
   }
   if (!LooserAtLow(call, options.level)) return "none: no level and no option allows it";
   if (options.level == Level::kHigh) {
+    // What medium has by itself needs no option there.
+    const Class& medium = call.classes[static_cast<std::size_t>(Level::kMedium)];
+    const Class& low = call.classes[static_cast<std::size_t>(Level::kLow)];
+    if (medium.rule == low.rule && medium.verdict == low.verdict) {
+      return "none at level high; --level medium";
+    }
     return call.name == "ptrace"
                ? "none at level high; --level medium --allow-ptrace, or --level low"
                : "none at level high; --level medium --allow-syscall " + std::string(call.name) +

@@ -28,8 +28,12 @@ TEST(ExplainTest, SaysWhatForAndWhyAndWhatWouldAllowIt) {
   EXPECT_EQ(ExplainRefusal(At(Level::kMedium), "ptrace").setting, "--allow-ptrace, or --level low");
   EXPECT_EQ(ExplainRefusal(At(Level::kHigh), "ptrace").setting,
             "none at level high; --level medium --allow-ptrace, or --level low");
+  EXPECT_EQ(ExplainRefusal(At(Level::kHigh), "io_setup").setting,
+            "none at level high; --level medium");
+  EXPECT_EQ(ExplainRefusal(At(Level::kMedium), "ioctl").setting,
+            "none: no level and no option allows it");
   for (const Level level : {Level::kLow, Level::kMedium, Level::kHigh}) {
-    for (const char* name : {"bpf", "keyctl", "socket", "ioctl", "reboot"}) {
+    for (const char* name : {"bpf", "keyctl", "socket", "socketpair", "reboot"}) {
       EXPECT_EQ(ExplainRefusal(At(level), name).setting, "none: no level and no option allows it")
           << name;
     }
