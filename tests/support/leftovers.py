@@ -3,7 +3,7 @@ leases and scratch folders of ours that were not there before it."""
 import glob
 import os
 
-PROGRAMS = ("faber", "faber-jailer", "faber-init", "faber-egressd", "fabro")
+PROGRAMS = ("faber", "faber-jailer", "faber-init", "faber-unpack", "faber-egressd", "fabro")
 
 
 def processes():

@@ -31,23 +31,22 @@ Json OfWord(const std::optional<T>& value) {
 
 Json OfRoot(const model::RootSource& root) {
   if (root.kind == model::RootSource::Kind::kHostDirs) return Object({{"kind", "host-dirs"}});
-  return Object({{"kind", "dir"}, {"dir", root.dir.value()}});
+  using Kind = model::RootSource::Kind;
+  const char* kind = root.kind == Kind::kTar ? "tar" : root.kind == Kind::kOci ? "oci" : "dir";
+  Json json = Object({{"kind", kind}, {kind, root.dir.value()}});
+  return json.SetIfAny("tag", root.tag);
+}
+
+Json OfPaths(const std::vector<GuestPath>& paths) {
+  Json list = Json::MakeArray();
+  for (const GuestPath& path : paths) list.Push(path.value());
+  return list;
 }
 
 Json OfWorkspace(const model::Workspace& workspace) {
   Json json = Object({{"kind", model::ToString(workspace.kind)}});
   if (workspace.kind == model::WorkspaceKind::kDisk) json.Set("dir", workspace.dir.value());
   return json.Set("size_bytes", OfSize(workspace.size)).Set("target", workspace.target.value());
-}
-
-Json OfSyscalls(const model::SyscallChanges& changes) {
-  return Object({{"allow_ptrace", changes.allow_ptrace},
-                 {"deny_file_locks", changes.deny_file_locks},
-                 {"deny_process_creation", changes.deny_process_creation},
-                 {"deny_jit", changes.deny_jit},
-                 {"allow", Json::Strings(changes.allow)},
-                 {"deny", Json::Strings(changes.deny)},
-                 {"learn", OfWord(changes.learn)}});
 }
 
 Json OfOutput(const CapturedOutput& output) {
@@ -116,11 +115,12 @@ Json ToJson(const model::SandboxSpec& spec) {
                  {"root", OfRoot(spec.root)},
                  {"binds", std::move(binds)},
                  {"workspace", OfWorkspace(spec.workspace)},
+                 {"allowed_paths", spec.allowed_paths ? OfPaths(*spec.allowed_paths) : Json()},
+                 {"blocked_paths", OfPaths(spec.blocked_paths)},
                  {"limits", ToJson(spec.limits)},
                  {"hostname", spec.hostname},
                  {"home", spec.home.value()},
-                 {"degrade", Json::Strings(spec.degrade)},
-                 {"syscalls", OfSyscalls(spec.syscalls)}});
+                 {"degrade", Json::Strings(spec.degrade)}});
 }
 
 Json ToJson(const model::ExecSpec& spec) {
@@ -137,14 +137,11 @@ Json ToJson(const model::RunRequest& request) {
 }
 
 Json ToJson(const model::Violation& violation) {
-  return Object(
-      {{"syscall", violation.syscall},
-       {"call", violation.call},
-       {"pid", violation.pid},
-       {"guest_pid", violation.guest_pid},
-       {"comm", violation.comm},
-       {"killed", violation.killed},
-       {"errno", violation.sys_errno == 0 ? Json() : Json(ErrnoName(violation.sys_errno))}});
+  return Object({{"syscall", violation.syscall},
+                 {"call", violation.call},
+                 {"pid", violation.pid},
+                 {"comm", violation.comm},
+                 {"killed", violation.killed}});
 }
 
 Json ToJson(const model::Outcome& outcome) {
@@ -171,6 +168,7 @@ Json ToJson(const model::SandboxInfo& info) {
   return Object({{"launch", model::ToString(info.launch)},
                  {"shared", Json::Strings(info.shared)},
                  {"degraded", Json::Strings(info.degraded)},
+                 {"notices", Json::Strings(info.notices)},
                  {"seccomp", info.seccomp},
                  {"landlock_abi", info.landlock_abi},
                  {"workspace_limit", info.workspace_limit},

@@ -38,11 +38,9 @@ std::string_view ToString(Fate fate);
 struct Violation {
   std::string syscall;   // "mount".
   std::string call;      // Decoded: "socket(AF_ALG, SOCK_SEQPACKET, 0)".
-  std::int32_t pid = 0;  // Of the thread, in the jailer's pid namespace.
+  std::int32_t pid = 0;  // In the jailer's pid namespace.
   std::string comm;      // The process's name, printable characters only.
   bool killed = false;   // Class K; else the call got an errno.
-  int sys_errno = 0;     // That errno. 0 of one not killed: it was let go on, to learn of it.
-  std::int32_t guest_pid = 0;  // The thread as it knows itself; 0: not known any more.
   friend bool operator==(const Violation&, const Violation&) = default;
 };
 
@@ -79,13 +77,14 @@ struct SandboxInfo {
   std::vector<std::string>
       shared;  // What an earlier Jail had used: user_ns, ids, zygote, cgroup, net_ns.
   std::vector<std::string>
-      degraded;                 // Layers that are missing: by permission, or landlock at medium.
-  std::string seccomp;          // "whole" or "closing": the form of the filter.
-  int landlock_abi = 0;         // Whose rights are held; 0: the layer is off.
-  std::string workspace_limit;  // "tmpfs", "loop", "quota" or "none".
-  std::string cgroup_mode;      // "v1", "v2" or "hybrid".
-  Limits limits;                // In force for the whole sandbox.
-  std::int32_t init_pid = 0;    // Host pid of pid 1.
+      degraded;  // Layers that are missing: by permission, or landlock at medium.
+  std::vector<std::string> notices;  // "no_program_reachable: …": it loads, and is said at once.
+  std::string seccomp;               // "whole" or "closing": the form of the filter.
+  int landlock_abi = 0;              // Whose rights are held; 0: the layer is off.
+  std::string workspace_limit;       // "tmpfs", "loop", "quota" or "none".
+  std::string cgroup_mode;           // "v1", "v2" or "hybrid".
+  Limits limits;                     // In force for the whole sandbox.
+  std::int32_t init_pid = 0;         // Host pid of pid 1.
   friend bool operator==(const SandboxInfo&, const SandboxInfo&) = default;
 };
 

@@ -54,13 +54,20 @@ struct Bind {
   friend bool operator==(const Bind&, const Bind&) = default;
 };
 
-// Where the read-only root comes from: chosen directories of this machine, or one unpacked tree.
+// Where the read-only root comes from: chosen directories of this machine, one unpacked tree, or an
+// image, which becomes a tree of the image cache (image/) before a jailer sees it.
 struct RootSource {
-  enum class Kind { kHostDirs, kDir };
+  enum class Kind { kHostDirs, kDir, kTar, kOci };
   Kind kind = Kind::kHostDirs;
-  HostPath dir;  // kDir only.
+  HostPath dir;     // kDir: the tree; kTar: the archive; kOci: the layout's directory.
+  std::string tag;  // kOci; empty: the only image there.
   friend bool operator==(const RootSource&, const RootSource&) = default;
 };
+
+// "tar:/x.tar", "oci:/layout:tag" and so on as a RootSource; nullopt: no root source. Only the form
+// is looked at; a relative path stays relative.
+std::optional<RootSource> ParseRootSource(std::string_view text);
+std::string ToString(const RootSource& source);
 
 // The writable tree. Memory: one tmpfs, gone with the Jail. Disk: `dir` of this machine, id-mapped,
 // which stays. Besides the workspace itself it carries /tmp, /var/tmp and the home directory.
@@ -72,19 +79,6 @@ struct Workspace {
   friend bool operator==(const Workspace&, const Workspace&) = default;
 };
 
-// Changes to what the level says about system calls; names as in docs/user/syscalls.md.
-struct SyscallChanges {
-  bool allow_ptrace = false;           // At medium; low has it, high never.
-  bool deny_file_locks = false;        // Locks on shared read-only files are a covert channel.
-  bool deny_process_creation = false;  // Threads alone.
-  bool deny_jit = false;               // No memory that is written and then executed.
-  std::vector<std::string> allow;      // These get their class of level low; not at high.
-  std::vector<std::string> deny;       // These fail with EPERM and are reported.
-  // Level low, and what this level would not allow is recorded: `faber policy learn`.
-  std::optional<Level> learn;
-  friend bool operator==(const SyscallChanges&, const SyscallChanges&) = default;
-};
-
 struct SandboxSpec {
   Level level = Level::kMedium;
   std::optional<NetworkMode> network;  // Unset: none at high, loopback below.
@@ -94,11 +88,14 @@ struct SandboxSpec {
   RootSource root;
   std::vector<Bind> binds;
   Workspace workspace;
-  Limits limits;  // Of the whole sandbox.
+  // What may be written besides the workspace, private and in the workspace's total. Unset: /tmp,
+  // /var/tmp, /dev/shm and the home; a list is exact.
+  std::optional<std::vector<GuestPath>> allowed_paths;
+  std::vector<GuestPath> blocked_paths;  // Host or image content there is not visible.
+  Limits limits;                         // Of the whole sandbox.
   std::string hostname = "sandbox";
   GuestPath home{"/home/agent"};
   std::vector<std::string> degrade;  // Layers that may be missing; each result says which were.
-  SyscallChanges syscalls;
   friend bool operator==(const SandboxSpec&, const SandboxSpec&) = default;
 };
 
