@@ -29,6 +29,7 @@ std::vector<FilterOptions> AllOptions() {
                        .allow_no_randomize = true,
                        .deny_file_locks = true,
                        .deny_process_creation = true,
+                       .allow_set_gid = true,
                        .report = Report::kKill});
       }
     }

@@ -194,6 +194,19 @@ TEST(PolicyTest, NoCallCanSetASetIdBit) {
   EXPECT_EQ(Both("openat2"), "soft ENOSYS / soft ENOSYS") << "its mode is in memory";
 }
 
+TEST(PolicyTest, SetGroupIdIsASwitchAndSetUserIdIsNot) {
+  const FilterOptions options{.allow_set_gid = true};
+  for (const char* name : {"chmod", "fchmod"}) {
+    EXPECT_EQ(Both(name, {0, 02775}, options), "allow / allow") << name;
+    EXPECT_EQ(Both(name, {0, 04755}, options), "soft EPERM / soft EPERM") << name;
+    EXPECT_EQ(Both(name, {0, 06755}, options), "soft EPERM / soft EPERM") << name;
+  }
+  for (const char* name : {"fchmodat", "fchmodat2"}) {
+    EXPECT_EQ(Both(name, {0, 0, 02775}, options), "allow / allow") << name;
+    EXPECT_EQ(Both(name, {0, 0, 06775}, options), "soft EPERM / soft EPERM") << name;
+  }
+}
+
 TEST(PolicyTest, PtraceIsASwitchOfMedium) {
   EXPECT_EQ(ToString(Ask(Level::kMedium, "ptrace", {}, {.allow_ptrace = true})), "allow");
   EXPECT_EQ(ToString(Ask(Level::kMedium, "process_vm_readv", {}, {.allow_ptrace = true})), "kill");
