@@ -31,7 +31,9 @@ struct Parser {
   }
 
   void Register(const OptionInfo& option) {
-    const std::string name(option.name == "--help" ? "-h,--help" : option.name);
+    std::string name(option.name);
+    if (option.name == "--help") name = "-h,--help";
+    if (option.name == "--rootfs") name = "--rootfs,--root";
     if (option.placeholder.empty()) {
       app.add_flag(name, switches[option.name]);
       return;

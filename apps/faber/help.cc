@@ -47,7 +47,9 @@ std::string Wrapped(std::string_view text, std::size_t indent) {
 }
 
 std::string OptionText(const OptionInfo& option) {
-  std::string head(option.name == "--help" ? "-h, --help" : option.name);
+  std::string head(option.name);
+  if (option.name == "--help") head = "-h, --help";
+  if (option.name == "--rootfs") head = "--rootfs, --root";
   if (!option.placeholder.empty()) head += " " + std::string(option.placeholder);
   if (option.repeats) head += " (repeats)";
   return std::string(kIndent, ' ') + head + "\n" + Wrapped(option.help, kIndent + 6);

@@ -25,6 +25,10 @@ std::string_view Word(MountPlan::Kind kind) {
       return "mount";
     case MountPlan::Kind::kDevices:
       return "devices";
+    case MountPlan::Kind::kCover:
+      return "cover";
+    case MountPlan::Kind::kEmptyDirectory:
+      return "empty_directory";
   }
   return "?";
 }

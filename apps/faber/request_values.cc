@@ -112,22 +112,16 @@ Status SetNetwork(model::RunRequest& request, std::string_view where, std::strin
 
 Status SetRootfs(model::RunRequest& request, std::string_view where, std::string_view text,
                  const Caller& caller) {
-  constexpr std::string_view kDir = "dir:";
-  if (text == "host-dirs") {
-    request.sandbox.root = {};
-    return {};
+  std::optional<model::RootSource> source = model::ParseRootSource(text);
+  if (!source) {
+    return Bad(where, "'" + std::string(text) + "' is no root source",
+               "give host-dirs, dir:PATH, tar:FILE or oci:LAYOUT[:TAG]");
   }
-  if (text.starts_with(kDir)) {
-    HostPath dir = TRY(AbsoluteHostPath(where, text.substr(kDir.size()), caller));
-    request.sandbox.root = {.kind = model::RootSource::Kind::kDir, .dir = std::move(dir)};
-    return {};
+  if (source->kind != model::RootSource::Kind::kHostDirs) {
+    source->dir = TRY(AbsoluteHostPath(where, source->dir.value(), caller));
   }
-  if (text.starts_with("tar:") || text.starts_with("oci:")) {
-    return Failure(Code::kUnimplemented,
-                   std::string(where) + ": '" + std::string(text) + "' is not built yet",
-                   "rootfs_not_built", "unpack it and give dir:PATH");
-  }
-  return Bad(where, "'" + std::string(text) + "' is no root source", "give host-dirs or dir:PATH");
+  request.sandbox.root = *std::move(source);
+  return {};
 }
 
 Status SetMemory(model::RunRequest& request, std::string_view where, ByteSize size) {
@@ -194,6 +188,21 @@ Status AddBind(model::RunRequest& request, std::string_view where, std::string_v
     return Bad(where, "two binds have the target " + to.value(), "give each a target of its own");
   }
   request.sandbox.binds.push_back({std::move(from), std::move(to), writable});
+  return {};
+}
+
+Status AddAllowedPath(model::RunRequest& request, std::string_view where, std::string_view path) {
+  auto& list = request.sandbox.allowed_paths;
+  if (!list) list.emplace();
+  if (path == "none") return {};
+  GuestPath allowed = TRY(AbsoluteGuestPath(where, path));
+  list->push_back(std::move(allowed));
+  return {};
+}
+
+Status AddBlockedPath(model::RunRequest& request, std::string_view where, std::string_view path) {
+  GuestPath blocked = TRY(AbsoluteGuestPath(where, path));
+  request.sandbox.blocked_paths.push_back(std::move(blocked));
   return {};
 }
 

@@ -2,9 +2,6 @@
 
 #include <cerrno>
 
-#include "fabro/jail/plan/syscalls.h"
-#include "fabro/linux/seccomp/explain.h"
-
 namespace fabro::faber {
 namespace {
 
@@ -27,12 +24,11 @@ std::string OfMemory(const model::Outcome& outcome, const model::Limits& limits)
 
 std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& request) {
   std::string line = "policy violation: ";
-  const model::Violation* shown = nullptr;
   if (outcome.violations.empty()) {
     line += "a forbidden system call";
   } else {
     // The one that killed, else the first.
-    shown = &outcome.violations.front();
+    const model::Violation* shown = &outcome.violations.front();
     for (const model::Violation& violation : outcome.violations) {
       if (violation.killed) {
         shown = &violation;
@@ -44,11 +40,8 @@ std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& 
     const std::uint64_t more = outcome.violations.size() - 1 + outcome.violations_dropped;
     if (more > 0) line += " and " + std::to_string(more) + " more";
   }
-  line += "; level " + std::string(model::ToString(request.sandbox.level)) + " forbids it";
-  if (shown == nullptr) return line;
-  const auto options = jail::plan::FilterOf(request.sandbox, false);
-  return line + "; what allows it: " + seccomp::ExplainRefusal(options, shown->syscall).setting +
-         "; --explain says why";
+  return line + "; level " + std::string(model::ToString(request.sandbox.level)) +
+         " forbids it, and no option allows it";
 }
 
 std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest& request) {
@@ -63,6 +56,11 @@ std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest
   }
   if (name.find('/') != std::string::npos) {
     return name + ": not found inside the sandbox; --bind or --rootfs shows files of this machine";
+  }
+  if (request.sandbox.root.kind != model::RootSource::Kind::kHostDirs) {
+    return name + ": command not found inside the sandbox, whose root is " +
+           model::ToString(request.sandbox.root) +
+           "; --rootfs names a root that has it, --env PATH=... says where to look";
   }
   return name + ": command not found inside the sandbox; --env PATH=... says where to look";
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "apps/faber/syscall_options.h"
-
 namespace fabro::faber {
 namespace {
 
@@ -148,14 +146,15 @@ Result<bool> ApplyLimit(model::RunRequest& request, const OptionUse& use) {
 Status Apply(RunArguments& arguments, const OptionUse& use, const Caller& caller) {
   model::RunRequest& request = arguments.request;
   const bool was_limit = TRY(ApplyLimit(request, use));
-  if (was_limit || ApplySyscallOption(request.sandbox.syscalls, use)) return {};
-  if (use.name == "--explain") arguments.explain = true;
+  if (was_limit) return {};
   if (use.name == "--level") return SetLevel(request, use.name, use.value);
   if (use.name == "--network") return SetNetwork(request, use.name, use.value);
   if (use.name == "--rootfs") return SetRootfs(request, use.name, use.value, caller);
   if (use.name == "--workspace") return SetWorkspace(request, use.name, use.value, caller);
   if (use.name == "--degrade") return AddDegrade(request, use.name, use.value);
   if (use.name == "--bind") return SetBind(request, use, caller);
+  if (use.name == "--allow-path") return AddAllowedPath(request, use.name, use.value);
+  if (use.name == "--block-path") return AddBlockedPath(request, use.name, use.value);
   if (use.name == "--env") return SetVariable(request, use);
   if (use.name == "--cwd") return SetCwd(request, use);
   if (use.name == "--fresh") request.sandbox.fresh = true;
@@ -177,11 +176,7 @@ Status CompleteWorkspace(model::RunRequest& request) {
     }
     return {};
   }
-  if (workspace.kind == model::WorkspaceKind::kDisk) {
-    return Failure(Code::kInvalidArgument,
-                   "--tmpfs: the workspace is a directory on disk, which has no size of its own",
-                   "bad_option", "leave out --tmpfs, or use --workspace memory");
-  }
+  if (workspace.kind == model::WorkspaceKind::kDisk) return {};  // Not charged to the memory.
   if (request.exec.limits.memory && *workspace.size > *request.exec.limits.memory) {
     return Failure(Code::kInvalidArgument,
                    "--tmpfs: " + ToString(*workspace.size) + " is more than the memory limit of " +

@@ -23,7 +23,6 @@ enum class PrintStep { kNothing, kRequest, kPlan, kJail };
 struct RunArguments {
   model::RunRequest request;
   bool json = false;
-  bool explain = false;
   PrintStep print = PrintStep::kNothing;
 };
 
@@ -52,6 +51,9 @@ Status SetWallTime(model::RunRequest& request, std::string_view where, Nanos spa
 Status AddDegrade(model::RunRequest& request, std::string_view where, std::string_view layer);
 Status AddBind(model::RunRequest& request, std::string_view where, std::string_view source,
                std::string_view target, bool writable, const Caller& caller);
+// "none": an empty list, so that the workspace alone is writable.
+Status AddAllowedPath(model::RunRequest& request, std::string_view where, std::string_view path);
+Status AddBlockedPath(model::RunRequest& request, std::string_view where, std::string_view path);
 Status SetWorkspace(model::RunRequest& request, std::string_view where, std::string_view text,
                     const Caller& caller);
 

@@ -88,7 +88,6 @@ TEST(RunRequest, BadLimitsNameOptionValueWhyAndFix) {
       {{"--fds", "2"}, "--fds: 2 is out of range"},
       {{"--output", "0"}, "--output: 0 is no limit"},
       {{"--tmpfs", "1GiB"}, "--tmpfs: 1GiB is more than the memory limit of 512MiB"},
-      {{"--tmpfs", "1MiB", "--workspace", "disk:/w"}, "--tmpfs: the workspace is a directory"},
   };
   for (const Row& row : rows) {
     const std::string error = ErrorOf(row.words);
@@ -102,7 +101,8 @@ TEST(RunRequest, WordsThatAreUnknownOrNotBuiltAreRefused) {
   EXPECT_NE(ErrorOf({"--level", "max"}).find("'max' is no security level"), std::string::npos);
   EXPECT_NE(ErrorOf({"--network", "host"}).find("not built yet"), std::string::npos);
   EXPECT_NE(ErrorOf({"--network", "on"}).find("'on' is no network mode"), std::string::npos);
-  EXPECT_NE(ErrorOf({"--rootfs", "oci:x"}).find("not built yet"), std::string::npos);
+  EXPECT_EQ(ParseOptions({"--root", "oci:x:v1"})->request.sandbox.root.tag, "v1");
+  EXPECT_NE(ErrorOf({"--rootfs", "oci:"}).find("is no root source"), std::string::npos);
   EXPECT_NE(ErrorOf({"--rootfs", "/x"}).find("is no root source"), std::string::npos);
   EXPECT_NE(ErrorOf({"--workspace", "nfs"}).find("is no workspace"), std::string::npos);
   EXPECT_NE(ErrorOf({"--degrade", "seccomp"}).find("is no layer"), std::string::npos);

@@ -7,9 +7,9 @@
 #include "apps/faber/config_file.h"
 #include "apps/faber/plan_print.h"
 #include "apps/faber/relay.h"
+#include "apps/faber/root_image.h"
 #include "apps/faber/run_report.h"
 #include "apps/faber/run_request.h"
-#include "apps/faber/syscall_options.h"
 #include "fabro/codec/model_json.h"
 #include "fabro/jail/jail.h"
 #include "fabro/linux/file.h"
@@ -63,6 +63,12 @@ Result<Ended> RunInSandbox(const model::RunRequest& request, OutputMode mode) {
   jail::Jail jail = TRY(MakeJail(request));
   Ended ended;
   ended.info = jail.info();
+  if (mode == OutputMode::kPass) {
+    for (const std::string& notice : ended.info.notices) {
+      const std::string text = "faber: " + notice + "\n";
+      std::fwrite(text.data(), 1, text.size(), stderr);
+    }
+  }
   ended.result = TRY(RelayCommand(jail, request.exec, mode));
   // Nothing of the sandbox is left when we say how it went.
   TRY_IN("cleaning up the sandbox", jail.Stop());
@@ -87,13 +93,7 @@ int Report(const RunArguments& arguments, Ended ended) {
     report.limits = arguments.request.exec.limits;
     report.out = std::move(ended.result.out);
     report.err = std::move(ended.result.err);
-    model::Json json = codec::ToJson(report);
-    if (arguments.explain) json.Set("explanations", ExplanationsJson(outcome, arguments.request));
-    return Print(json.Dump() + "\n", status);
-  }
-  if (arguments.explain) {
-    const std::string text = ExplainViolations(outcome, arguments.request);
-    std::fwrite(text.data(), 1, text.size(), stderr);
+    return Print(codec::ToJson(report).Dump() + "\n", status);
   }
   if (const auto line = Explain(outcome, arguments.request)) {
     const std::string text = "faber: " + *line + "\n";
@@ -105,8 +105,12 @@ int Report(const RunArguments& arguments, Ended ended) {
 }  // namespace
 
 int RunCommand(const Invocation& invocation) {
-  const auto arguments = Arguments(invocation);
+  auto arguments = Arguments(invocation);
   if (!arguments.ok()) return FailRun(arguments.error(), invocation.Has("--json"));
+  if (arguments->print != PrintStep::kRequest) {
+    const Status rooted = OpenRootImage(arguments->request);
+    if (!rooted.ok()) return FailRun(rooted.error(), arguments->json);
+  }
   if (arguments->print != PrintStep::kNothing) {
     const auto json = PrintedStep(arguments->request, arguments->print);
     if (!json.ok()) return FailRun(json.error(), arguments->json);

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "fabro/jail/disk_image.h"
 #include "fabro/jail/open_sources.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/protocol/messages.h"
@@ -290,11 +291,13 @@ Jail::Jail(Jail&&) noexcept = default;
 Jail& Jail::operator=(Jail&&) noexcept = default;
 Jail::~Jail() = default;
 
-Result<Jail> Jail::Create(Jailer jailer, const model::SandboxSpec& spec) {
+Result<Jail> Jail::Create(Jailer jailer, const model::SandboxSpec& wanted) {
+  model::SandboxSpec spec = wanted;
   auto state = std::make_unique<State>();
   state->connection = std::move(jailer.connection_);
   state->child = jailer.child_;
   TRY(plan::CheckSandbox(spec));
+  TRY(PrepareDiskLimit(spec));
   const std::vector<UniqueFd> sources = TRY(OpenSources(spec));
   const Answer answer = TRY(Ask(state->connection.get(), Type::kCreate, protocol::Encode(spec),
                                 Numbers(sources), Type::kReady));

@@ -234,6 +234,9 @@ TEST_F(LifecycleTest, ADiskWorkspaceIsADirectoryOfTheHost) {
   ASSERT_TRUE(tree);
   wire::SpawnInit plan = DefaultJail();
   plan.workspace = wire::SpawnInit::kDisk;
+  SetPlaces(
+      plan,
+      {{"workspace", "/work"}, {"tmp", "/tmp"}, {"var-tmp", "/var/tmp"}, {"home", "/home/user"}});
   {
     TestJail jail = NewJail(slot, plan, tree.get());
     auto result = RunShell(jail,
@@ -250,7 +253,7 @@ TEST_F(LifecycleTest, ADiskWorkspaceIsADirectoryOfTheHost) {
 TEST_F(LifecycleTest, AStepThatFailsIsNamedWithItsObject) {
   Slot slot = NewSlot();
   wire::SpawnInit plan = DefaultJail();
-  std::strncpy(plan.workspace_target, "/nowhere", sizeof(plan.workspace_target) - 1);
+  SetPlaces(plan, {{"workspace", "/nowhere"}});
   auto jail = testing::SendSpawnInit(slot, plan);
   ASSERT_TRUE(jail.ok());
   const auto got = ReceiveWire(jail->socket.get());

@@ -167,6 +167,54 @@ int MakeDevices(Root& root, const MountStep& step, Packet& packet) {
   return 0;
 }
 
+// The tmpfs of covers hangs over /run as long as the root is built: copies of single files of a
+// tree that is mounted nowhere can only be taken since Linux 6.15.
+int MakeCoverTree(Root& root) {
+  if (root.covers >= 0) return 0;
+  const FsOption options[] = {{"size", "1048576"}, {"nr_inodes", "128"}, {"mode", "0700"}};
+  root.covers = NewMount("tmpfs", options, 3, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  if (root.covers < 0) return errno;
+  if (int error = MakeDirectories(root.top, "run", 0755)) return error;
+  return AttachAt(root.top, "run", root.covers);
+}
+
+int DropCoverTree(Root& root) {
+  if (root.covers < 0) return 0;
+  About("/run");
+  if (::fchdir(root.top) != 0) return errno;
+  if (::umount2("run", MNT_DETACH | UMOUNT_NOFOLLOW) != 0) return errno;
+  CloseFd(root.covers);
+  return 0;
+}
+
+// What is at `target` now is the file that `name` is in the tree of covers, and nothing that came
+// between (isolation 4.4).
+int ProveCovered(Root& root, const char* target, const char* name) {
+  struct stat wanted;
+  struct stat there;
+  if (::fstatat(root.covers, name, &wanted, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  int place = OpenBeneath(root.top, target, O_PATH);
+  if (place < 0) return errno;
+  const int error = ErrnoOf(::fstat(place, &there));
+  CloseFd(place);
+  if (error != 0) return error;
+  return there.st_dev == wanted.st_dev && there.st_ino == wanted.st_ino ? 0 : ESTALE;
+}
+
+int MakeCover(Root& root, const char* target, unsigned mode, int content) {
+  if (int error = MakeCoverTree(root)) return error;
+  Path name("cover-");
+  name.AddNumber(static_cast<std::uint64_t>(root.cover_count++));
+  if (int error = MakeFile(root.covers, name.c_str(), mode, content)) return error;
+  int copy = CloneMount(root.covers, name.c_str());
+  if (copy < 0) return errno;
+  int error = SetMountAttributes(
+      copy, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  if (error == 0) error = AttachAt(root.top, target, copy);
+  CloseFd(copy);
+  return error != 0 ? error : ProveCovered(root, target, name.c_str());
+}
+
 int RunMountStep(Root& root, const MountStep& step, Packet& packet) {
   const char* target = Relative(step.target);
   if (*target == '\0') return EINVAL;
@@ -175,10 +223,13 @@ int RunMountStep(Root& root, const MountStep& step, Packet& packet) {
       return MakeDirectories(root.top, target, step.mode);
     case MountStep::kSymlink:
       return MakeSymlink(root.top, target, step.text);
-    case MountStep::kFile: {
+    case MountStep::kFile:
+    case MountStep::kCover: {
       int content = packet.TakeFd(step.fd);
       if (step.fd >= 0 && content < 0) return EBADF;
-      const int error = MakeFile(root.top, target, step.mode, content);
+      const int error = step.kind == MountStep::kFile
+                            ? MakeFile(root.top, target, step.mode, content)
+                            : MakeCover(root, target, step.mode, content);
       CloseFd(content);
       return error;
     }
@@ -226,7 +277,7 @@ int RunMountSteps(Root& root, std::uint16_t count, Packet& packet) {
     About(step.target);
     if (int error = RunMountStep(root, step, packet)) return error;
   }
-  return 0;
+  return DropCoverTree(root);
 }
 
 namespace {

@@ -12,6 +12,8 @@ struct Root {
   int sealed[wire::kMaxMounts + 1] = {};  // Mounts of ours that go read-only at the end.
   std::uint64_t seal_flags[wire::kMaxMounts + 1] = {};
   int sealed_count = 0;
+  int covers = -1;  // The tmpfs of kCover's files while the root is built.
+  int cover_count = 0;
 };
 
 // Each gives 0 or an errno, and leaves the object that failed in About().

@@ -1,11 +1,11 @@
-// What the jailer and the guest's side of the clone say to each other: the zygote of a slot, the
-// init of a Jail, and the payload of an Exec until it has become the guest's program.
+// What the jailer and the processes on the guest's side of the clone say to each other: the zygote
+// of a slot, the init of a Jail, and the payload of an Exec until it has become the guest's
+// program.
 //
 //   jailer ── zygote socket ── zygote      one a slot: build the root once, spawn inits
 //   jailer ── init socket ──── init        one a Jail: start Execs, report their end
 //   jailer ── status socket ── payload     one an Exec: failed step, or the filter's listener, or
 //                                          hang-up at execve (it is close-on-exec)
-//
 // All sockets are AF_UNIX SOCK_SEQPACKET, one message a packet: a Header, then the struct of its
 // type, then its tail bytes where the struct has one. Both ends are built from this header at the
 // same time (faber-init is looked for beside faber-jailer), and kVersion refuses a mix. The guest
@@ -13,7 +13,7 @@
 // survive an init that a kernel bug gave away.
 //
 // A struct starts right behind the 12 bytes of the Header, so it is not aligned: copy it out first.
-// Kernel headers only, trivially copyable structs, no allocation: usable between clone and exec.
+// Kernel headers only, no allocation: usable between clone and exec.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@
 namespace fabro::jail::wire {
 
 inline constexpr std::uint32_t kMagic = 0x46424A31;  // "FBJ1"
-inline constexpr std::uint16_t kVersion = 4;
+inline constexpr std::uint16_t kVersion = 3;
 inline constexpr std::uint32_t kMaxMessage = 192 * 1024;  // Below the default SO_SNDBUF.
 inline constexpr std::uint32_t kMaxMounts = 96;
 inline constexpr std::uint32_t kMaxFds = 120;  // SCM_MAX_FD is 253; a margin.
@@ -32,6 +32,8 @@ inline constexpr std::uint32_t kPathMax = 256;
 inline constexpr std::uint32_t kNameMax = 64;
 inline constexpr std::uint32_t kMaxRlimits = 16;
 inline constexpr std::uint32_t kMaxLeafFds = 12;
+inline constexpr std::uint32_t kMaxPlaces = 16;
+inline constexpr std::uint32_t kPlaceBytes = 2048;
 
 // The descriptors that the jailer leaves open for the zygote across its exec.
 inline constexpr int kZygoteSocketFd = 3;
@@ -86,9 +88,9 @@ struct MountStep {
     kFile = 3,       // Empty or with content of `fd` (a memfd), `mode`.
     kMount = 4,  // move_mount(fd, target): a detached mount made by the jailer. The target exists.
     kTmpfs = 5,  // A tmpfs of `size` bytes at target, sealed read-only with the root.
-    // /dev: null zero full random urandom tty are fds fd..fd+5, each a detached mount of the host's
-    // node (open_tree(2) by the jailer); and links.
+    // /dev: null zero full random urandom tty are fds fd..fd+5, detached mounts; and links.
     kDevices = 6,
+    kCover = 7,  // kFile over what is at target, from a tmpfs that no name leads to.
   };
   std::uint16_t kind = 0;
   std::int16_t fd = -1;  // Index into the message's descriptors.
@@ -109,30 +111,29 @@ struct BuildSlot {
   Landlock landlock;
 };
 
-// One writable tree carries all writable paths: directory `workspace` of it at workspace_target,
-// `tmp` at /tmp, `var-tmp` at /var/tmp, `home` at `home` (unless that is empty or the workspace's
-// place). All places exist in the root and none lies in another. kMemory: init makes the tree, a
-// tmpfs, and puts `shm` at /dev/shm. kDisk: the tree is the third descriptor, a detached mount
-// (idmapped where it can be) in which the four directories exist and belong to the task, and whose
-// own root init may search; /dev/shm is a tmpfs of its own.
+// One writable tree carries all writable paths, its places: directories of it at targets that exist
+// in the root, none in another, the workspace first. kMemory: init makes it, a tmpfs. kDisk: it is
+// the third descriptor, a detached mount in which the directories exist and belong to the task.
 struct SpawnInit {
   enum Workspace : std::uint8_t { kMemory = 1, kDisk = 2 };
   enum Network : std::uint8_t { kSlots = 0, kNew = 1 };  // The slot's (sealed), or one of its own.
   std::uint8_t new_network = kNew;
   std::uint8_t loopback_up = 0;
   std::uint8_t workspace = kMemory;
-  std::uint8_t devpts = 0;        // Mount a private devpts and /dev/ptmx.
-  std::uint8_t system_files = 0;  // Whole /proc and /sys, covered (low); else processes alone.
+  std::uint8_t devpts = 0;  // Mount a private devpts and /dev/ptmx.
+  // A whole /proc and a read-only /sys, both with covers (low); else /proc shows processes alone.
+  std::uint8_t system_files = 0;
   std::uint32_t task_id = 1000;
   std::uint64_t tmpfs_size = 0;  // kMemory: total of all writable paths, in bytes.
   std::uint64_t tmpfs_inodes = 0;
-  std::uint64_t shm_size = 0;  // /dev/shm with a disk workspace.
+  std::uint64_t shm_size = 0;  // /dev/shm with a disk workspace; 0: none.
   // What the Jail's clocks say when its first command starts: an init may wait long for that.
   std::int64_t monotonic_start_ns = 0;
   std::int64_t boottime_start_ns = 0;
   char hostname[kNameMax] = {};
-  char workspace_target[kPathMax] = {};  // Absolute inside; exists in the root.
-  char home[kPathMax] = {};              // Absolute inside; exists in the root.
+  std::uint16_t place_count = 0;
+  char places[kPlaceBytes] = {};  // Each: octet 1 (mode 1777) or 0 (0755), name\0, target\0.
+
   friend bool operator==(const SpawnInit&, const SpawnInit&) = default;
 };
 
@@ -171,7 +172,6 @@ struct Exec {
   std::uint8_t cgroup_namespace = 1;
   std::uint8_t has_leaf_dir = 0;
   std::uint8_t tell_fork = 1;  // Send kExecForked; else only its end is told.
-  std::uint8_t deny_jit = 0;   // PR_SET_MDWE.
   std::uint16_t tty_rows = 24;
   std::uint16_t tty_cols = 80;
   Rlimit rlimits[kMaxRlimits] = {};

@@ -48,28 +48,51 @@ int AttachAtPath(int mount, const char* target) {
   return error;
 }
 
-struct Part {
-  const char* name;    // In the tree.
-  const char* target;  // Absolute inside; empty: not wanted.
-  unsigned mode;
+struct Place {
+  const char* name = nullptr;    // In the tree.
+  const char* target = nullptr;  // Absolute inside.
+  unsigned mode = 0755;
+  int mount = -1;
 };
 
-constexpr int kParts = 5;
-
-struct Copies {
-  int mounts[kParts] = {-1, -1, -1, -1, -1};
+struct Places {
+  int count = 0;
+  Place all[wire::kMaxPlaces];
 };
 
-void CloseCopies(Copies& copies) {
-  for (int& mount : copies.mounts) CloseFd(mount);
+// The next NUL-terminated text of the plan's places, or nullptr when there is none.
+const char* NextText(const wire::SpawnInit& plan, std::size_t& at) {
+  const char* text = plan.places + at;
+  const std::size_t left = sizeof(plan.places) - at;
+  const void* end = std::memchr(text, '\0', left);
+  if (end == nullptr || end == text) return nullptr;
+  at += static_cast<std::size_t>(static_cast<const char*>(end) - text) + 1;
+  return text;
 }
 
-int CopyParts(int tree, const Part (&parts)[kParts], Copies& copies) {
-  for (int i = 0; i < kParts; ++i) {
-    if (parts[i].target[0] == '\0') continue;
-    About("workspace directory ", parts[i].name);
-    copies.mounts[i] = CloneMount(tree, parts[i].name);
-    if (copies.mounts[i] < 0) return errno;
+int ReadPlaces(const wire::SpawnInit& plan, Places& places) {
+  if (plan.place_count == 0 || plan.place_count > wire::kMaxPlaces) return EPROTO;
+  std::size_t at = 0;
+  for (int i = 0; i < plan.place_count; ++i) {
+    if (at >= sizeof(plan.places)) return EPROTO;
+    Place& place = places.all[places.count++];
+    place.mode = plan.places[at++] == 1 ? 01777 : 0755;
+    place.name = NextText(plan, at);
+    place.target = NextText(plan, at);
+    if (place.name == nullptr || place.target == nullptr || place.target[0] != '/') return EPROTO;
+  }
+  return 0;
+}
+
+void CloseCopies(Places& places) {
+  for (Place& place : places.all) CloseFd(place.mount);
+}
+
+int CopyParts(int tree, Places& places) {
+  for (int i = 0; i < places.count; ++i) {
+    About("workspace directory ", places.all[i].name);
+    places.all[i].mount = CloneMount(tree, places.all[i].name);
+    if (places.all[i].mount < 0) return errno;
   }
   return 0;
 }
@@ -77,25 +100,23 @@ int CopyParts(int tree, const Part (&parts)[kParts], Copies& copies) {
 // Copies of single directories of a tree that is mounted nowhere can be taken since Linux 6.15, and
 // only of one that was made in this mount namespace. Else it is mounted at `place` first, and stays
 // there below the part that is meant for it.
-int CopyPartsAnyhow(int tree, const Part (&parts)[kParts], const char* place, Copies& copies) {
-  if (int error = CopyParts(tree, parts, copies); error != EINVAL) return error;
-  CloseCopies(copies);
-  if (int error = AttachAtPath(tree, place)) return error;
-  return CopyParts(tree, parts, copies);
+int CopyPartsAnyhow(int tree, Places& places) {
+  if (int error = CopyParts(tree, places); error != EINVAL) return error;
+  CloseCopies(places);
+  if (int error = AttachAtPath(tree, places.all[0].target)) return error;
+  return CopyParts(tree, places);
 }
 
-int DistributeTree(int tree, const Part (&parts)[kParts], const char* place) {
-  Copies copies;
+int DistributeTree(int tree, Places& places) {
   // The jailer's tree may have been mounted otherwise; the flags, which copies take over, are ours
   // to say.
   About("workspace");
   if (int error = SetMountAttributes(tree, kFlags)) return error;
-  int error = CopyPartsAnyhow(tree, parts, place, copies);
-  for (int i = 0; error == 0 && i < kParts; ++i) {
-    if (copies.mounts[i] < 0) continue;
-    error = AttachAtPath(copies.mounts[i], parts[i].target);
+  int error = CopyPartsAnyhow(tree, places);
+  for (int i = 0; error == 0 && i < places.count; ++i) {
+    error = AttachAtPath(places.all[i].mount, places.all[i].target);
   }
-  CloseCopies(copies);
+  CloseCopies(places);
   return error;
 }
 
@@ -103,18 +124,8 @@ int DistributeTree(int tree, const Part (&parts)[kParts], const char* place) {
 
 int MountWorkspace(const wire::SpawnInit& plan, int& mount) {
   const bool memory = plan.workspace == wire::SpawnInit::kMemory;
-  const char* target = plan.workspace_target;
-  if (!Terminated(plan.workspace_target) || !Terminated(plan.home) || target[0] != '/') {
-    return EPROTO;
-  }
-  const bool own_home = plan.home[0] != '\0' && std::strcmp(plan.home, target) != 0;
-  const Part parts[kParts] = {
-      {"workspace", target, 0755},
-      {"tmp", std::strcmp(target, "/tmp") == 0 ? "" : "/tmp", 01777},
-      {"var-tmp", "/var/tmp", 01777},
-      {"home", own_home ? plan.home : "", 0755},
-      {"shm", memory ? "/dev/shm" : "", 01777},
-  };
+  Places places;
+  if (int error = ReadPlaces(plan, places)) return error;
   if (memory) {
     About("tmpfs of the workspace");
     CloseFd(mount);
@@ -122,14 +133,15 @@ int MountWorkspace(const wire::SpawnInit& plan, int& mount) {
   }
   if (mount < 0) return memory ? errno : EBADF;
   int error = 0;
-  for (const Part& part : parts) {
-    if (memory && error == 0) error = MakeOwned(mount, part.name, part.mode, plan.task_id);
+  for (int i = 0; memory && error == 0 && i < places.count; ++i) {
+    error = MakeOwned(mount, places.all[i].name, places.all[i].mode, plan.task_id);
   }
-  return error != 0 ? error : DistributeTree(mount, parts, target);
+  return error != 0 ? error : DistributeTree(mount, places);
 }
 
 int MountSharedMemory(const wire::SpawnInit& plan) {
   if (plan.workspace == wire::SpawnInit::kMemory) return 0;  // A part of the tree.
+  if (plan.shm_size == 0) return 0;
   About("/dev/shm");
   int shm = NewTmpfs(plan.shm_size, 0, "1777");
   if (shm < 0) return errno;

@@ -8,13 +8,13 @@ namespace fabro::jail::child {
 // One writable tree carries all writable paths, so that its size is a true total
 // (isolation.md 4.1).
 //
-//   tree/workspace  -> plan.workspace_target        tree/var-tmp  -> /var/tmp
-//   tree/tmp        -> /tmp                         tree/home     -> plan.home
-//   tree/shm        -> /dev/shm (memory only)
+//   tree/workspace  -> /work        tree/var-tmp  -> /var/tmp
+//   tree/tmp        -> /tmp         tree/home     -> /home/agent        and so on, as plan.places
+//   say
 //
 // kMemory: the tree is a tmpfs made here, its directories owned by the task. kDisk: the tree is
-// `mount`, a detached mount that the jailer made (idmapped where it can be), with the first four
-// directories in it; /dev/shm is a tmpfs of its own then.
+// `mount`, a detached mount that the jailer made (idmapped where it can be), with the directories
+// in it; /dev/shm is a tmpfs of its own then.
 //
 // `mount` is the tree afterwards, and the caller keeps it as long as it lives: closing the last
 // descriptor of a detached mount takes it apart, which waits for an RCU grace period (measured: 7

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "fabro/jail/child/wire.h"
+#include "fabro/jail/plan/paths.h"
 #include "fabro/jail/plan/plan.h"
-#include "fabro/jail/plan/syscalls.h"
 
 namespace fabro::jail::plan {
 namespace {
@@ -85,9 +85,8 @@ Status CheckWorkspace(const model::SandboxSpec& spec) {
   }
   if (workspace.kind == model::WorkspaceKind::kDisk) {
     if (!workspace.size) return {};
-    return Failure(Code::kUnimplemented,
-                   "workspace.size (--tmpfs): a disk workspace has no byte limit",
-                   "workspace_refused", "leave the size out, or use --workspace memory");
+    // Below it an ext4 has no room for anything.
+    return InRange(workspace.size->bytes(), 16U << 20U, kMaxMemory, "workspace.size", "--tmpfs");
   }
   if (!workspace.size) return {};
   TRY(InRange(workspace.size->bytes(), 64U << 10U, kMaxMemory, "workspace.size", "--tmpfs"));
@@ -163,11 +162,16 @@ bool IsWithin(std::string_view path, std::string_view top) {
 
 Status CheckSandbox(const model::SandboxSpec& spec) {
   constexpr std::size_t kMaxBinds = 32;
+  using Root = model::RootSource::Kind;
+  if (spec.root.kind == Root::kTar || spec.root.kind == Root::kOci) {
+    return Failure(Code::kInvalidArgument, "rootfs (--rootfs) is an image, no unpacked tree",
+                   "rootfs_refused", "open it in the image cache first");
+  }
   TRY(CheckChoices(spec));
   TRY(CheckLimits(spec.limits));
   TRY(CheckHostname(spec.hostname));
   TRY(CheckWorkspace(spec));
-  TRY(CheckSyscalls(spec));
+  TRY(CheckPaths(spec));
   if (spec.binds.size() > kMaxBinds) return Invalid("binds", "--bind", "are more than 32");
   for (const model::Bind& bind : spec.binds) {
     TRY(CheckGuestPath(bind.target.value(), "bind target", "--bind"));

@@ -81,11 +81,9 @@ LandlockPlan PlanLandlock(const JailPlan& jail, const HostFacts& facts) {
   rules.Directory("/proc", kRead | kChange);
   AddMounts(rules, jail, facts);
   AddDevices(rules, jail.spec.tty);
-  for (const std::string& path :
-       {jail.spec.workspace.target.value(), jail.spec.home.value(), std::string("/tmp"),
-        std::string("/var/tmp"), std::string("/dev/shm")}) {
-    rules.Directory(path, ~(kMakeChar | kMakeBlock | kIoctlDev));
-  }
+  constexpr std::uint64_t kOwn = ~(kMakeChar | kMakeBlock | kIoctlDev);
+  for (const WritablePlace& place : jail.places) rules.Directory(place.target, kOwn);
+  if (jail.shm_size > 0) rules.Directory("/dev/shm", kOwn);
   return plan;
 }
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "fabro/jail/child/wire.h"
 #include "fabro/jail/plan/check.h"
+#include "fabro/jail/plan/paths.h"
 
 namespace fabro::jail::plan {
 namespace {
@@ -31,6 +33,10 @@ constexpr EtcFile kEtcFiles[] = {
      "protocols: files\n"},
     {"/etc/resolv.conf", "# no name server is reachable from here\n"},
 };
+
+constexpr char kNoProgram[] =
+    "no_program_reachable: every directory of programs is blocked; another root (--rootfs, "
+    "sandbox.rootfs) brings programs that are not this machine's";
 
 std::string Filled(std::string text, const model::SandboxSpec& spec) {
   const auto replace = [&](std::string_view mark, const std::string& value) {
@@ -78,21 +84,32 @@ void AddRootEntry(std::vector<MountPlan>& mounts, const RootEntry& entry) {
   mounts.push_back(std::move(step));
 }
 
-std::vector<MountPlan> PlanMounts(const model::SandboxSpec& spec, const HostFacts& facts) {
-  std::vector<MountPlan> mounts;
-  for (const char* directory : {"/etc", "/etc/ssl", "/var", "/run"}) {
+// Over the image's own where its /etc is one piece, which is read-only.
+void AddEtcFiles(std::vector<MountPlan>& mounts, const model::SandboxSpec& spec,
+                 const HostFacts& facts) {
+  const bool whole = std::ranges::any_of(facts.root_entries, [&](const RootEntry& entry) {
+    return entry.path == "/etc" && IsShown(spec, facts, entry);
+  });
+  for (const EtcFile& file : kEtcFiles) {
+    mounts.push_back(File(file.path, Filled(file.text, spec)));
+    if (whole) mounts.back().kind = Kind::kCover;
+  }
+}
+
+std::vector<MountPlan> PlanMounts(const model::SandboxSpec& spec, const HostFacts& facts,
+                                  const std::vector<WritablePlace>& places) {
+  std::vector<MountPlan> mounts = PlanPlaceholders(spec, facts, places);
+  for (const char* directory : {"/etc", "/var", "/run", "/tmp", "/var/tmp"}) {
     mounts.push_back(Directory(directory));
   }
+  mounts.push_back(Directory(spec.home.value()));
   mounts.push_back(Directory("/proc", 0555));
   mounts.push_back(Directory("/sys", 0555));
-  for (const RootEntry& entry : facts.root_entries) AddRootEntry(mounts, entry);
-  for (const EtcFile& file : kEtcFiles) mounts.push_back(File(file.path, Filled(file.text, spec)));
-  // Mount points of the one writable tree, which init mounts.
-  for (const std::string& path : {std::string("/tmp"), std::string("/var/tmp"),
-                                  spec.workspace.target.value(), spec.home.value()}) {
-    mounts.push_back(Directory(path));
+  for (const RootEntry& entry : facts.root_entries) {
+    if (IsShown(spec, facts, entry)) AddRootEntry(mounts, entry);
   }
   mounts.push_back(File(kLandlockCanary, "Who can read this is not confined by Landlock.\n"));
+  AddEtcFiles(mounts, spec, facts);
   mounts.push_back(Directory("/dev"));
   MountPlan devices;
   devices.kind = Kind::kDevices;
@@ -113,6 +130,14 @@ std::vector<MountPlan> PlanMounts(const model::SandboxSpec& spec, const HostFact
     step.index = i;
     step.writable = spec.binds[i].writable;
     mounts.push_back(std::move(step));
+  }
+  std::vector<MountPlan> masks = PlanMasks(spec, facts);
+  std::move(masks.begin(), masks.end(), std::back_inserter(mounts));
+  // Mount points of the one writable tree, which init mounts; some may lie in a mask.
+  for (const WritablePlace& place : places) {
+    const bool own = place.target == "/tmp" || place.target == "/var/tmp" ||
+                     place.target == "/dev/shm" || place.target == spec.home.value();
+    if (!own) mounts.push_back(Directory(place.target));
   }
   return mounts;
 }
@@ -153,14 +178,16 @@ Status CheckBindSource(const model::Bind& bind, const SourceFacts& source, std::
   return {};
 }
 
-Status CheckBindTarget(const model::SandboxSpec& spec, const HostFacts& facts, std::size_t index) {
+Status CheckBindTarget(const model::SandboxSpec& spec, const HostFacts& facts,
+                       const std::vector<WritablePlace>& places, std::size_t index) {
   const model::Bind& bind = spec.binds[index];
   const std::string& target = bind.target.value();
-  std::vector<std::string> ours = {"/proc",          "/sys",     "/dev",
-                                   "/tmp",           "/var/tmp", spec.workspace.target.value(),
-                                   spec.home.value()};
+  std::vector<std::string> ours = {"/proc", "/sys", "/dev"};
+  for (const WritablePlace& place : places) ours.push_back(place.target);
   for (const EtcFile& file : kEtcFiles) ours.emplace_back(file.path);
-  for (const RootEntry& entry : facts.root_entries) ours.push_back(entry.path);
+  for (const RootEntry& entry : facts.root_entries) {
+    if (IsShown(spec, facts, entry)) ours.push_back(entry.path);
+  }
   for (const std::string& each : ours) {
     if (IsWithin(target, each) || IsWithin(each, target)) {
       return BindRefused(bind, "the sandbox has its own " + each + " there",
@@ -190,12 +217,14 @@ Status CheckRootDir(const HostFacts& facts) {
   return {};
 }
 
-Status CheckDiskWorkspace(const HostFacts& facts) {
+Status CheckDiskWorkspace(const model::SandboxSpec& spec, const HostFacts& facts) {
   const auto refused = [](std::string what, std::string fix) {
     return Failure(Code::kInvalidArgument, "workspace (--workspace disk:DIR): " + std::move(what),
                    "workspace_refused", std::move(fix));
   };
-  if (!facts.workspace || facts.workspace->kind != SourceFacts::Kind::kDirectory) {
+  const bool image =
+      spec.workspace.size && facts.workspace && facts.workspace->kind == SourceFacts::Kind::kFile;
+  if (!image && (!facts.workspace || facts.workspace->kind != SourceFacts::Kind::kDirectory)) {
     return refused("is no directory", "make the directory first");
   }
   const SourceFacts& source = *facts.workspace;
@@ -213,20 +242,25 @@ Status CheckDiskWorkspace(const HostFacts& facts) {
   return {};
 }
 
-void ChooseWorkspaceSize(JailPlan& plan) {
+void ChooseWorkspaceSize(JailPlan& plan, const HostFacts& facts) {
   constexpr ByteSize kDefault = 100_MiB;
-  constexpr std::uint64_t kBytesPerInode = 16384;
-  constexpr std::uint64_t kFewestInodes = 1024;
   model::SandboxSpec& spec = plan.spec;
   const ByteSize half = spec.limits.memory ? ByteSize(spec.limits.memory->bytes() / 2) : kDefault;
   if (spec.workspace.kind == model::WorkspaceKind::kDisk) {
-    plan.workspace_limit = "none";
-    plan.shm_size = std::min(half, 64_MiB).bytes();
+    const bool image = facts.workspace->kind == SourceFacts::Kind::kFile;
+    plan.workspace_limit = !spec.workspace.size ? "none" : image ? "loop" : "quota";
+    if (spec.workspace.size) plan.tmpfs_inodes = InodesOf(*spec.workspace.size);
+    // Shared memory is never on disk: a tmpfs of its own where it is allowed.
+    const auto shm = std::ranges::find(plan.places, "/dev/shm", &WritablePlace::target);
+    if (shm != plan.places.end()) {
+      plan.places.erase(shm);
+      plan.shm_size = std::min(half, 64_MiB).bytes();
+    }
     return;
   }
   if (!spec.workspace.size) spec.workspace.size = std::min(kDefault, half);
   plan.workspace_limit = "tmpfs";
-  plan.tmpfs_inodes = std::max(kFewestInodes, spec.workspace.size->bytes() / kBytesPerInode);
+  plan.tmpfs_inodes = InodesOf(*spec.workspace.size);
 }
 
 Status ChooseDegraded(JailPlan& plan) {
@@ -237,7 +271,9 @@ Status ChooseDegraded(JailPlan& plan) {
         Code::kFailedPrecondition,
         "level high (--level) wants a workspace with a byte limit, which a disk workspace "
         "does not have",
-        "workspace_refused", "use --workspace memory or --degrade workspace_limit");
+        "workspace_refused",
+        "give it a size (--tmpfs, resources.disk), use --workspace memory or --degrade "
+        "workspace_limit");
   }
   plan.degraded.emplace_back("workspace_limit");
   return {};
@@ -254,6 +290,8 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   text += " launch=" + std::string(ToString(*plan.spec.launch));
   text += " workspace=" + std::string(ToString(plan.spec.workspace.kind));
   text += " landlock=" + std::to_string(plan.landlock.abi);
+  // Places are mounted for each Jail, but over mount points of the slot.
+  for (const WritablePlace& place : plan.places) text += " place=" + place.target;
   if (facts.root_dir) text += " root=" + identity(*facts.root_dir);
   for (const MountPlan& step : plan.mounts) {
     text +=
@@ -264,48 +302,13 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   return text;
 }
 
-// Lowers to the inherited hard limit: inside a user namespace nobody can raise it again.
-RlimitPlan Clamped(const HostFacts& facts, std::uint32_t resource, std::uint64_t value) {
-  for (const InheritedLimit& limit : facts.limits) {
-    if (limit.resource == resource) value = std::min(value, limit.hard);
-  }
-  return {.resource = resource, .soft = value, .hard = value};
-}
-
-template <typename T>
-void ClampTo(std::optional<T>& limit, const std::optional<T>& most) {
-  if (most && (!limit || *limit > *most)) limit = most;
-}
-
-std::vector<RlimitPlan> PlanRlimits(const model::Limits& limits, const JailPlan& jail,
-                                    const HostFacts& facts) {
-  constexpr std::uint64_t kCoreNever = 1;     // 0 would still feed a core_pattern that is a pipe.
-  constexpr std::uint64_t kNprocMargin = 64;  // The group's pids limit must be met first.
-  std::vector<RlimitPlan> plan;
-  const auto set = [&](std::uint32_t resource, std::uint64_t value) {
-    plan.push_back(Clamped(facts, resource, value));
-  };
-  set(RLIMIT_CORE, kCoreNever);
-  set(RLIMIT_STACK, 8U << 20U);
-  set(RLIMIT_MEMLOCK, 64U << 10U);
-  set(RLIMIT_MSGQUEUE, 819'200);
-  set(RLIMIT_SIGPENDING, 256);
-  set(RLIMIT_NICE, 0);
-  set(RLIMIT_RTPRIO, 0);
-  set(RLIMIT_RTTIME, 0);
-  if (jail.spec.workspace.size) {
-    set(RLIMIT_FSIZE, jail.spec.workspace.size->bytes() + (1U << 20U));  // ENOSPC comes first.
-  }
-  if (limits.open_files) set(RLIMIT_NOFILE, *limits.open_files);
-  if (jail.spec.limits.pids) set(RLIMIT_NPROC, *jail.spec.limits.pids + kNprocMargin);
-  if (limits.cpu_time) {
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*limits.cpu_time).count();
-    set(RLIMIT_CPU, static_cast<std::uint64_t>(seconds) + 1);
-  }
-  return plan;
-}
-
 }  // namespace
+
+std::uint64_t InodesOf(ByteSize size) {
+  constexpr std::uint64_t kBytesPerInode = 16384;
+  constexpr std::uint64_t kFewest = 1024;
+  return std::max(kFewest, size.bytes() / kBytesPerInode);
+}
 
 const std::vector<std::string>& HostDirs() {
   static const std::vector<std::string> kDirs = {"/usr", "/bin",   "/sbin",
@@ -331,13 +334,17 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
     return Invalid("binds", "--bind", "and their descriptors differ in number");
   }
   if (spec.root.kind == model::RootSource::Kind::kDir) TRY(CheckRootDir(facts));
-  if (spec.workspace.kind == model::WorkspaceKind::kDisk) TRY(CheckDiskWorkspace(facts));
+  if (spec.workspace.kind == model::WorkspaceKind::kDisk) TRY(CheckDiskWorkspace(spec, facts));
   for (std::size_t i = 0; i < spec.binds.size(); ++i) {
     TRY(CheckBindSource(spec.binds[i], facts.binds[i], facts.uid));
-    TRY(CheckBindTarget(spec, facts, i));
   }
   JailPlan plan;
   plan.spec = spec;
+  plan.places = TRY(PlanPlaces(spec, facts));
+  for (std::size_t i = 0; i < spec.binds.size(); ++i) {
+    TRY(CheckBindTarget(spec, facts, plan.places, i));
+  }
+  if (NoProgramReachable(spec, facts)) plan.notices.emplace_back(kNoProgram);
   if (!spec.network) {
     plan.spec.network = spec.level == model::Level::kHigh ? model::NetworkMode::kNone
                                                           : model::NetworkMode::kLoopback;
@@ -349,9 +356,12 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
   // What a guest nested at level low may outlive its last process for a while: in no slot of
   // others.
   if (spec.level == model::Level::kLow) plan.spec.fresh = true;
-  ChooseWorkspaceSize(plan);
+  ChooseWorkspaceSize(plan, facts);
+  // What a guest writes through a bind is reachable by others outside. All else is in a tmpfs that
+  // no path leads to, or below a directory of 0700 whose owner, root, has every group's rights.
+  plan.set_gid = std::ranges::none_of(spec.binds, &model::Bind::writable) && facts.uid == 0;
   TRY(ChooseDegraded(plan));
-  plan.mounts = PlanMounts(plan.spec, facts);
+  plan.mounts = PlanMounts(plan.spec, facts, plan.places);
   if (plan.mounts.size() > wire::kMaxMounts) {
     return Failure(Code::kInvalidArgument,
                    "the root would have " + std::to_string(plan.mounts.size()) +
@@ -360,36 +370,6 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
   }
   TRY(ChooseLandlock(plan, facts));
   plan.policy = PolicyText(plan, facts);
-  return plan;
-}
-
-Result<ExecPlan> PlanExec(const model::ExecSpec& spec, const JailPlan& jail,
-                          const HostFacts& facts) {
-  TRY(CheckExec(spec));
-  if (spec.tty && !jail.spec.tty) {
-    return Invalid("tty", "--tty", "was not asked for when the sandbox was made");
-  }
-  ExecPlan plan;
-  plan.spec = spec;
-  if (plan.spec.cwd.value().empty()) plan.spec.cwd = jail.spec.workspace.target;
-  model::Limits& limits = plan.spec.limits;
-  ClampTo(limits.memory, jail.spec.limits.memory);
-  ClampTo(limits.pids, jail.spec.limits.pids);
-  ClampTo(limits.cpu_millis, jail.spec.limits.cpu_millis);
-  ClampTo(limits.cpu_time, jail.spec.limits.cpu_time);
-  ClampTo(limits.wall_time, jail.spec.limits.wall_time);
-  ClampTo(limits.open_files, jail.spec.limits.open_files);
-  ClampTo(limits.output, jail.spec.limits.output);
-  plan.path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  for (const std::string& entry : spec.env) {
-    if (entry.starts_with("PATH=")) plan.path = entry.substr(5);
-  }
-  if (plan.path.size() >= wire::kPathMax) {
-    return Invalid("env", "--env",
-                   "PATH has more than " + std::to_string(wire::kPathMax - 1) + " bytes",
-                   "shorten PATH, or give argv[0] as an absolute path");
-  }
-  plan.rlimits = PlanRlimits(limits, jail, facts);
   return plan;
 }
 

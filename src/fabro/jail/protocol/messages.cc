@@ -11,6 +11,7 @@ constexpr std::size_t kMaxText = 128 * 1024;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxWord = 256;
 constexpr std::uint32_t kMaxWords = 4096;
+constexpr std::uint32_t kMaxPaths = 64;
 constexpr std::uint32_t kMaxViolations = 64;
 
 Error Malformed(std::string_view what) {
@@ -38,6 +39,18 @@ std::vector<std::string> ReadTexts(ByteReader& in, std::uint32_t most, std::size
   const std::uint32_t count = in.Count(most);
   for (std::uint32_t i = 0; i < count && !in.bad(); ++i) texts.push_back(in.Text(longest));
   return texts;
+}
+
+void WritePaths(ByteWriter& out, const std::vector<GuestPath>& paths) {
+  out.List(paths, [&](const GuestPath& path) { out.Text(path.value()); });
+}
+
+std::vector<GuestPath> ReadPaths(ByteReader& in) {
+  std::vector<GuestPath> paths;
+  for (std::string& text : ReadTexts(in, kMaxPaths, kMaxPath)) {
+    paths.emplace_back(std::move(text));
+  }
+  return paths;
 }
 
 void WriteLimits(ByteWriter& out, const model::Limits& limits) {
@@ -82,29 +95,6 @@ model::Usage ReadUsage(ByteReader& in) {
   if (in.Bool()) usage.pids_peak = in.U32();
   if (in.Bool()) usage.throttled_periods = in.U64();
   return usage;
-}
-
-void WriteSyscalls(ByteWriter& out, const model::SyscallChanges& changes) {
-  out.Bool(changes.allow_ptrace);
-  out.Bool(changes.deny_file_locks);
-  out.Bool(changes.deny_process_creation);
-  out.Bool(changes.deny_jit);
-  WriteTexts(out, changes.allow);
-  WriteTexts(out, changes.deny);
-  out.Optional(changes.learn, [&](model::Level v) { WriteEnum(out, v); });
-}
-
-model::SyscallChanges ReadSyscalls(ByteReader& in) {
-  constexpr std::uint32_t kMost = 512;  // There are fewer calls.
-  model::SyscallChanges changes;
-  changes.allow_ptrace = in.Bool();
-  changes.deny_file_locks = in.Bool();
-  changes.deny_process_creation = in.Bool();
-  changes.deny_jit = in.Bool();
-  changes.allow = ReadTexts(in, kMost, kMaxWord);
-  changes.deny = ReadTexts(in, kMost, kMaxWord);
-  if (in.Bool()) changes.learn = in.Enum(model::Level::kHigh);
-  return changes;
 }
 
 bool IsKnown(std::uint16_t type) {
@@ -165,11 +155,12 @@ std::string Encode(const model::SandboxSpec& spec) {
   WriteEnum(out, spec.workspace.kind);
   out.Optional(spec.workspace.size, [&](ByteSize v) { out.U64(v.bytes()); });
   out.Text(spec.workspace.target.value());
+  out.Optional(spec.allowed_paths, [&](const auto& paths) { WritePaths(out, paths); });
+  WritePaths(out, spec.blocked_paths);
   WriteLimits(out, spec.limits);
   out.Text(spec.hostname);
   out.Text(spec.home.value());
   WriteTexts(out, spec.degrade);
-  WriteSyscalls(out, spec.syscalls);
   return out.Take();
 }
 
@@ -192,11 +183,12 @@ Result<model::SandboxSpec> DecodeSandboxSpec(std::string_view body) {
   spec.workspace.kind = in.Enum(model::WorkspaceKind::kDisk);
   if (in.Bool()) spec.workspace.size = ByteSize(in.U64());
   spec.workspace.target = GuestPath(in.Text(kMaxPath));
+  if (in.Bool()) spec.allowed_paths = ReadPaths(in);
+  spec.blocked_paths = ReadPaths(in);
   spec.limits = ReadLimits(in);
   spec.hostname = in.Text(kMaxWord);
   spec.home = GuestPath(in.Text(kMaxPath));
   spec.degrade = ReadTexts(in, 32, kMaxWord);
-  spec.syscalls = ReadSyscalls(in);
   return Checked(in, std::move(spec), "sandbox");
 }
 
@@ -257,6 +249,7 @@ std::string Encode(const model::SandboxInfo& info) {
   WriteEnum(out, info.launch);
   WriteTexts(out, info.shared);
   WriteTexts(out, info.degraded);
+  WriteTexts(out, info.notices);
   out.Text(info.seccomp);
   out.I32(info.landlock_abi);
   out.Text(info.workspace_limit);
@@ -272,6 +265,7 @@ Result<model::SandboxInfo> DecodeSandboxInfo(std::string_view body) {
   info.launch = in.Enum(model::Launch::kSealed);
   info.shared = ReadTexts(in, 32, kMaxWord);
   info.degraded = ReadTexts(in, 32, kMaxWord);
+  info.notices = ReadTexts(in, 32, kMaxPath);
   info.seccomp = in.Text(kMaxWord);
   info.landlock_abi = in.I32();
   info.workspace_limit = in.Text(kMaxWord);
@@ -297,8 +291,6 @@ std::string Encode(const model::Outcome& outcome) {
     out.I32(violation.pid);
     out.Text(violation.comm);
     out.Bool(violation.killed);
-    out.I32(violation.sys_errno);
-    out.I32(violation.guest_pid);
   });
   out.U64(outcome.violations_dropped);
   out.Bool(outcome.cleanup_succeeded);
@@ -324,8 +316,6 @@ Result<model::Outcome> DecodeOutcome(std::string_view body) {
     violation.pid = in.I32();
     violation.comm = in.Text(kMaxWord);
     violation.killed = in.Bool();
-    violation.sys_errno = in.I32();
-    violation.guest_pid = in.I32();
     outcome.violations.push_back(std::move(violation));
   }
   outcome.violations_dropped = in.U64();

@@ -61,11 +61,17 @@ Error MountFailure(const char* call, std::string_view name) {
 
 }  // namespace
 
-Result<UniqueFd> MakeIdmap(const IdShift& shift) {
+Result<UniqueFd> MakeIdmap(std::span<const IdShift> shifts) {
+  std::string uids;
+  std::string gids;
+  for (const IdShift& shift : shifts) {
+    uids += MapLine(shift.from_uid, shift.to);
+    gids += MapLine(shift.from_gid, shift.to);
+  }
   Process child = TRY(HoldUserNamespace());
   const std::string proc = "/proc/" + std::to_string(child.pid());
-  TRY(WriteControl(proc + "/uid_map", MapLine(shift.from_uid, shift.to)));
-  TRY(WriteControl(proc + "/gid_map", MapLine(shift.from_gid, shift.to)));
+  TRY(WriteControl(proc + "/uid_map", uids));
+  TRY(WriteControl(proc + "/gid_map", gids));
   return Open(proc + "/ns/user", O_RDONLY);
 }
 
@@ -88,6 +94,17 @@ Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_vi
     return MountFailure("mount_setattr", name);
   }
   return mount;
+}
+
+Status IdmapMount(int mount, int idmap, std::string_view name) {
+  mount_attr change{};
+  change.attr_set = MOUNT_ATTR_IDMAP;
+  change.userns_fd = static_cast<std::uint64_t>(idmap);
+  change.propagation = MS_PRIVATE;
+  if (::syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change, sizeof(change)) == 0) {
+    return {};
+  }
+  return MountFailure("mount_setattr", name);
 }
 
 namespace {

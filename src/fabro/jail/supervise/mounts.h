@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,8 @@ struct IdShift {
   std::uint32_t to = 0;
 };
 
-// A user namespace for MOUNT_ATTR_IDMAP; it has no process.
-Result<UniqueFd> MakeIdmap(const IdShift& shift);
+// A user namespace for MOUNT_ATTR_IDMAP; it has no process. Ids that no shift names have none.
+Result<UniqueFd> MakeIdmap(std::span<const IdShift> shifts);
 
 struct MountWish {
   bool writable = false;
@@ -29,6 +30,9 @@ struct MountWish {
 
 // A detached copy of what the O_PATH descriptor `source` names. mount_setattr(2), Linux 5.12.
 Result<UniqueFd> DetachedMount(int source, const MountWish& wish, std::string_view name);
+
+// Gives a detached mount that was just made those ids.
+Status IdmapMount(int mount, int idmap, std::string_view name);
 
 // A sealed memfd with `text`.
 Result<UniqueFd> SealedFile(const char* name, std::string_view text);

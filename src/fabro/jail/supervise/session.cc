@@ -13,7 +13,6 @@
 #include <chrono>
 #include <utility>
 
-#include "fabro/jail/plan/syscalls.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/workspace_lock.h"
 
@@ -57,6 +56,29 @@ Status CheckChannel(int fd) {
 Error Gone(const std::string& why) {
   return Failure(Code::kUnavailable, "the sandbox is gone: " + why, "jail_gone",
                  "make a new sandbox");
+}
+
+seccomp::Level LevelOf(model::Level level) {
+  switch (level) {
+    case model::Level::kLow:
+      return seccomp::Level::kLow;
+    case model::Level::kMedium:
+      return seccomp::Level::kMedium;
+    case model::Level::kHigh:
+      break;
+  }
+  return seccomp::Level::kHigh;
+}
+
+seccomp::FilterOptions FilterOf(const plan::JailPlan& plan, bool tty) {
+  const model::SandboxSpec& spec = plan.spec;
+  seccomp::FilterOptions options;
+  options.level = LevelOf(spec.level);
+  options.sockets = spec.network == model::NetworkMode::kNone ? seccomp::Sockets::kNone
+                                                              : seccomp::Sockets::kFamilies;
+  options.tty = tty;
+  options.allow_set_gid = plan.set_gid;
+  return options;
 }
 
 }  // namespace
@@ -161,6 +183,7 @@ model::SandboxInfo Session::Info() const {
   info.launch = *plan_.spec.launch;
   info.shared = shared_;
   info.degraded = plan_.degraded;
+  info.notices = plan_.notices;
   if (slot_->unmapped()) info.degraded.emplace_back("bind_identity");
   info.seccomp = "whole";
   info.landlock_abi = plan_.landlock.abi;
@@ -189,8 +212,7 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
     parts.program = std::move(program);
   }
   parts.id = ++last_exec_;
-  parts.filter = plan::FilterOf(plan_.spec, start.spec.tty);
-  parts.deny_jit = plan_.spec.syscalls.deny_jit && !start.file_helper;
+  parts.filter = FilterOf(plan_, start.spec.tty);
   parts.plan = std::move(plan);
   for (std::size_t i = 0; i < streams; ++i) parts.stdio.push_back(std::move(fds[i + 1]));
   parts.channel = std::move(fds[0]);

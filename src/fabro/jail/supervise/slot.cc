@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -72,7 +73,27 @@ pid_t ForkInto(int group) {
   ::_exit(1);
 }
 
-wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
+Error PlacesTooLong() {
+  return Failure(Code::kInvalidArgument,
+                 "allowed_paths (--allow-path) have more than " +
+                     std::to_string(wire::kPlaceBytes) + " bytes together",
+                 "spec_invalid", "allow fewer or shorter paths");
+}
+
+bool AddPlaces(const std::vector<plan::WritablePlace>& places, wire::SpawnInit& init) {
+  std::string text;
+  for (const plan::WritablePlace& place : places) {
+    text += place.mode == 01777 ? '\1' : '\0';
+    text.append(place.name).push_back('\0');
+    text.append(place.target).push_back('\0');
+  }
+  if (text.size() > sizeof(init.places) || places.size() > wire::kMaxPlaces) return false;
+  std::copy(text.begin(), text.end(), init.places);
+  init.place_count = static_cast<std::uint16_t>(places.size());
+  return true;
+}
+
+Result<wire::SpawnInit> PlanInit(const plan::JailPlan& plan) {
   const model::SandboxSpec& spec = plan.spec;
   wire::SpawnInit init;
   const bool sealed = spec.launch == model::Launch::kSealed;
@@ -87,9 +108,7 @@ wire::SpawnInit PlanInit(const plan::JailPlan& plan) {
   init.tmpfs_inodes = plan.tmpfs_inodes;
   init.shm_size = plan.shm_size;
   CopyText(init.hostname, spec.hostname);
-  CopyText(init.workspace_target, spec.workspace.target.value());
-  CopyText(init.home, spec.home.value());
-  return init;
+  return AddPlaces(plan.places, init) ? Result<wire::SpawnInit>(init) : PlacesTooLong();
 }
 
 wire::Landlock LandlockOrder(const plan::LandlockPlan& plan) {
@@ -249,7 +268,8 @@ Status Slot::DropComing() {
 
 Status Slot::PrepareInit(const plan::JailPlan& plan) {
   if (plan.spec.workspace.kind == model::WorkspaceKind::kDisk) return {};
-  return OrderInit(PlanInit(plan), -1);
+  const wire::SpawnInit order = TRY(PlanInit(plan));
+  return OrderInit(order, -1);
 }
 
 bool Slot::Prepared() const {
@@ -261,12 +281,12 @@ bool Slot::Prepared() const {
 Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
                        const Sources& sources) {
   TRY_IN("limiting the sandbox", group_.Apply(GroupLimits(plan.spec.limits)));
-  const wire::SpawnInit order = PlanInit(plan);
+  const wire::SpawnInit order = TRY(PlanInit(plan));
   const bool disk = plan.spec.workspace.kind == model::WorkspaceKind::kDisk;
   if (!coming_ || disk || coming_->order != order) {
     TRY(DropComing());
     UniqueFd workspace;
-    if (disk) workspace = TRY(MountDiskWorkspace(facts, sources, ids_));
+    if (disk) workspace = TRY(MountDiskWorkspace(plan, facts, sources, ids_));
     TRY(OrderInit(order, workspace.get()));
   }
   ++jails_;

@@ -17,6 +17,7 @@
 
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/mounts.h"
+#include "fabro/jail/supervise/places.h"
 #include "fabro/linux/file.h"
 
 namespace fabro::jail::supervise {
@@ -94,7 +95,40 @@ Result<std::optional<RootEntry>> LookAt(int top, const std::string& path) {
   return entry;
 }
 
-// Of an unpacked tree everything at its top is shown, except what the sandbox has of its own.
+// One mount can show all of /etc when each generated file has a file to be mounted over.
+bool CanCoverEtc(int top) {
+  for (const char* name :
+       {"passwd", "group", "hosts", "hostname", "nsswitch.conf", "resolv.conf"}) {
+    struct stat status{};
+    const std::string path = std::string("etc/") + name;
+    if (::fstatat(top, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    if (!S_ISREG(status.st_mode)) return false;
+  }
+  return true;
+}
+
+Status AddNames(int top, const char* directory, std::size_t most,
+                std::initializer_list<std::string_view> without, std::vector<std::string>& paths) {
+  const auto opened = OpenDirAt(top, directory);
+  if (!opened) return {};
+  const std::vector<std::string> names = TRY(ListDir(opened->get(), most + 1));
+  if (names.size() > most) {
+    return Failure(
+        Code::kInvalidArgument,
+        "rootfs (--rootfs): " + std::string(directory) + " has more than " + std::to_string(most) +
+            " entries",
+        "rootfs_refused",
+        "make the files passwd, group, hosts, hostname, nsswitch.conf and resolv.conf in "
+        "its /etc, so that it can be shown as one piece; empty ones will do");
+  }
+  for (const std::string& name : names) {
+    if (std::ranges::find(without, name) != without.end()) continue;
+    paths.push_back(std::string("/") + directory + "/" + name);
+  }
+  return {};
+}
+
+// Of an unpacked tree everything is shown, except what the sandbox has of its own.
 Result<std::vector<std::string>> NamesOfTree(int top) {
   constexpr std::array kOwn = {"proc", "sys", "dev", "tmp", "run", "etc", "var", "home", "work"};
   const DirFd directory = TRY(OpenDirAt(top, "."));
@@ -103,14 +137,23 @@ Result<std::vector<std::string>> NamesOfTree(int top) {
   for (const std::string& name : names) {
     if (std::find(kOwn.begin(), kOwn.end(), name) == kOwn.end()) paths.push_back("/" + name);
   }
-  paths.emplace_back("/var/lib");
+  if (CanCoverEtc(top)) {
+    paths.emplace_back("/etc");
+  } else {
+    TRY(AddNames(top, "etc", 32,
+                 {"passwd", "group", "hosts", "hostname", "nsswitch.conf", "resolv.conf"}, paths));
+  }
+  TRY(AddNames(top, "var", 24, {"tmp", "run", "lock"}, paths));
   return paths;
 }
 
 Result<std::vector<RootEntry>> RootEntries(int top, bool host) {
   std::vector<std::string> paths = plan::HostDirs();
-  if (!host) paths = TRY(NamesOfTree(top));
-  paths.insert(paths.end(), plan::HostEtc().begin(), plan::HostEtc().end());
+  if (host) {
+    paths.insert(paths.end(), plan::HostEtc().begin(), plan::HostEtc().end());
+  } else {
+    paths = TRY(NamesOfTree(top));
+  }
   std::vector<RootEntry> entries;
   for (const std::string& path : paths) {
     std::optional<RootEntry> entry = TRY(LookAt(top, path));
@@ -155,7 +198,8 @@ class Idmaps {
   Result<int> For(const SourceFacts& source) {
     UniqueFd& map = maps_[{source.uid, source.gid}];
     if (!map) {
-      map = TRY(MakeIdmap({.from_uid = source.uid, .from_gid = source.gid, .to = to_}));
+      const IdShift shift{.from_uid = source.uid, .from_gid = source.gid, .to = to_};
+      map = TRY(MakeIdmap({&shift, 1}));
     }
     return map.get();
   }
@@ -169,7 +213,12 @@ class StepBuilder {
  public:
   StepBuilder(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources,
               const SlotIds& ids)
-      : plan_(plan), facts_(facts), sources_(sources), idmaps_(ids.task) {}
+      : plan_(plan),
+        facts_(facts),
+        sources_(sources),
+        setup_(ids.setup),
+        task_(ids.task),
+        idmaps_(ids.task) {}
 
   Result<BuiltSteps> Build() {
     top_ = TRY(OpenTop(sources_));
@@ -193,8 +242,14 @@ class StepBuilder {
         step.kind = wire::MountStep::kSymlink;
         CopyText(step.text, each.text);
         return {};
-      case MountPlan::Kind::kFile: {
-        step.kind = wire::MountStep::kFile;
+      case MountPlan::Kind::kEmptyDirectory:
+        step.kind = wire::MountStep::kTmpfs;
+        step.size = 64 << 10;
+        return {};
+      case MountPlan::Kind::kFile:
+      case MountPlan::Kind::kCover: {
+        step.kind =
+            each.kind == MountPlan::Kind::kFile ? wire::MountStep::kFile : wire::MountStep::kCover;
         if (each.text.empty()) return {};
         UniqueFd file = TRY(SealedFile("file", each.text));
         return Attach(step, std::move(file));
@@ -222,7 +277,24 @@ class StepBuilder {
   Result<UniqueFd> Mount(const MountPlan& each) {
     if (each.from == MountPlan::From::kBind) return Bind(each);
     const UniqueFd source = TRY(OpenAt(top_.get(), each.target.substr(1), O_PATH | O_NOFOLLOW));
+    if (!sources_.root_dir) return DetachedMount(source.get(), {}, each.target);
+    // An image's root is the sandbox's root, and its user 1000 the guest's; all others are nobody.
+    const int idmap = TRY(RootIdmap());
+    Result<UniqueFd> mapped = DetachedMount(source.get(), {.idmap = idmap}, each.target);
+    if (mapped || mapped.error().sys_errno != EINVAL) return mapped;
     return DetachedMount(source.get(), {}, each.target);
+  }
+
+  Result<int> RootIdmap() {
+    if (!root_idmap_) {
+      const SourceFacts& root = *facts_.root_dir;
+      std::vector<IdShift> shifts = {{.from_uid = root.uid, .from_gid = root.gid, .to = setup_}};
+      if (root.uid != plan::kTaskId && root.gid != plan::kTaskId) {
+        shifts.push_back({.from_uid = plan::kTaskId, .from_gid = plan::kTaskId, .to = task_});
+      }
+      root_idmap_ = TRY(MakeIdmap(shifts));
+    }
+    return root_idmap_.get();
   }
 
   Result<UniqueFd> Bind(const MountPlan& each) {
@@ -258,7 +330,10 @@ class StepBuilder {
   const plan::JailPlan& plan_;
   const plan::HostFacts& facts_;
   const Sources& sources_;
+  std::uint32_t setup_;
+  std::uint32_t task_;
   DirFd top_;
+  UniqueFd root_idmap_;
   Idmaps idmaps_;
   BuiltSteps built_;
 };
@@ -297,36 +372,13 @@ Result<plan::HostFacts> GatherFacts(const model::SandboxSpec& spec, const Source
   const DirFd top = TRY(OpenTop(sources));
   facts.root_entries =
       TRY(RootEntries(top.get(), spec.root.kind == model::RootSource::Kind::kHostDirs));
+  TRY(LookUpPlaces(spec, top.get(), sources, facts));
   return facts;
 }
 
 Result<BuiltSteps> BuildSteps(const plan::JailPlan& plan, const plan::HostFacts& facts,
                               const Sources& sources, const SlotIds& ids) {
   return StepBuilder(plan, facts, sources, ids).Build();
-}
-
-Result<UniqueFd> MountDiskWorkspace(const plan::HostFacts& facts, const Sources& sources,
-                                    const SlotIds& ids) {
-  const SourceFacts& source = *facts.workspace;
-  for (const char* name : {"workspace", "tmp", "var-tmp", "home"}) {
-    if (::mkdirat(sources.workspace.get(), name, 0755) != 0 && errno != EEXIST) {
-      return SysFailure("mkdir", source.path + "/" + name);
-    }
-    const DirFd made = TRY_IN("opening the workspace", OpenDirAt(sources.workspace.get(), name));
-    if (::fchown(made.get(), source.uid, source.gid) != 0) return SysFailure("fchown", name);
-  }
-  const UniqueFd idmap =
-      TRY(MakeIdmap({.from_uid = source.uid, .from_gid = source.gid, .to = ids.task}));
-  Result<UniqueFd> mount =
-      DetachedMount(sources.workspace.get(),
-                    {.writable = true, .recursive = false, .idmap = idmap.get()}, source.path);
-  if (!mount && mount.error().sys_errno == EINVAL) {
-    return Failure(
-        Code::kFailedPrecondition,
-        "workspace (--workspace disk:DIR): the file system of " + source.path + " cannot map ids",
-        "workspace_refused", "use a directory on ext4, xfs or btrfs");
-  }
-  return mount;
 }
 
 }  // namespace fabro::jail::supervise

@@ -45,8 +45,9 @@ struct BuiltSteps {
 Result<BuiltSteps> BuildSteps(const plan::JailPlan& plan, const plan::HostFacts& facts,
                               const Sources& sources, const SlotIds& ids);
 
-// The disk workspace with its four directories, idmapped so that its owner is the guest's user.
-Result<UniqueFd> MountDiskWorkspace(const plan::HostFacts& facts, const Sources& sources,
-                                    const SlotIds& ids);
+// The disk workspace with a directory for each place, idmapped so that its owner is the guest's
+// user.
+Result<UniqueFd> MountDiskWorkspace(const plan::JailPlan& plan, const plan::HostFacts& facts,
+                                    const Sources& sources, const SlotIds& ids);
 
 }  // namespace fabro::jail::supervise

@@ -1,6 +1,5 @@
 // The reader of a filter's listener: seccomp_unotify(2). It answers every notified call itself and
-// lets none go on, so that what the guest's memory says later has no influence; but for a program
-// whose needs are learned, which is at level low and trusted.
+// never lets one go on, so that what the guest's memory says later has no influence.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
 #include "fabro/jail/supervise/workspace_lock.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -56,8 +57,9 @@ Error InUse(const std::string& path, pid_t holder) {
 
 }  // namespace
 
-Result<UniqueFd> LockWorkspace(int directory, const std::string& path) {
-  DirFd lock = TRY_IN("opening the workspace", OpenDirAt(directory, "."));
+Result<UniqueFd> LockWorkspace(int workspace, const std::string& path) {
+  UniqueFd lock =
+      TRY_IN("opening the workspace", Open("/proc/self/fd/" + std::to_string(workspace), O_RDONLY));
   const auto limit = steady_clock::now() + kHolderMayEnd;
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
@@ -66,7 +68,7 @@ Result<UniqueFd> LockWorkspace(int directory, const std::string& path) {
     if (holder == ::getpid() || steady_clock::now() >= limit) return InUse(path, holder);
     ::poll(nullptr, 0, kLookAgainMs);
   }
-  return UniqueFd(lock.release());
+  return lock;
 }
 
 }  // namespace fabro::jail::supervise

@@ -11,9 +11,10 @@
 
 namespace fabro::jail::supervise {
 
-// The lock is what the descriptor holds. `path` is for messages. A holder that is ending (a jailer
-// whose caller has just died) is waited for, up to a second; then, or when this process is the
-// holder, the error is workspace_refused and names the holder.
-Result<UniqueFd> LockWorkspace(int directory, const std::string& path);
+// `workspace`: its directory or image. The lock is what the descriptor holds. `path` is for
+// messages. A holder that is ending (a jailer whose caller has just died) is waited for, up to a
+// second; then, or when this process is the holder, the error is workspace_refused and names the
+// holder.
+Result<UniqueFd> LockWorkspace(int workspace, const std::string& path);
 
 }  // namespace fabro::jail::supervise

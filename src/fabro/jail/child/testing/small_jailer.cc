@@ -214,6 +214,19 @@ Result<Slot> Slot::Start(const Options& options) {
               bare.host_setup_id);
 }
 
+void SetPlaces(wire::SpawnInit& plan,
+               std::initializer_list<std::pair<std::string_view, std::string_view>> places) {
+  std::string text;
+  for (const auto& [name, target] : places) {
+    const bool scratch = target.ends_with("tmp") || target.ends_with("shm");
+    text.push_back(scratch ? '\1' : '\0');
+    text.append(name).push_back('\0');
+    text.append(target).push_back('\0');
+  }
+  std::memcpy(plan.places, text.data(), text.size());
+  plan.place_count = static_cast<std::uint16_t>(places.size());
+}
+
 wire::SpawnInit DefaultJail() {
   wire::SpawnInit plan;
   plan.loopback_up = 1;
@@ -221,8 +234,11 @@ wire::SpawnInit DefaultJail() {
   plan.shm_size = 1 << 20;
   plan.devpts = 1;
   std::strncpy(plan.hostname, "sandbox", sizeof(plan.hostname) - 1);
-  std::strncpy(plan.workspace_target, "/work", sizeof(plan.workspace_target) - 1);
-  std::strncpy(plan.home, "/home/user", sizeof(plan.home) - 1);
+  SetPlaces(plan, {{"workspace", "/work"},
+                   {"tmp", "/tmp"},
+                   {"var-tmp", "/var/tmp"},
+                   {"home", "/home/user"},
+                   {"shm", "/dev/shm"}});
   return plan;
 }
 

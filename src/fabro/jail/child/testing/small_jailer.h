@@ -5,6 +5,9 @@
 
 #include <linux/filter.h>
 #include <sys/types.h>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
 
 #include <functional>
 #include <optional>
@@ -99,6 +102,9 @@ struct TestJail {
 
 // The defaults of the tests: 16 MiB in memory, loopback up, workspace /work, home /home/user.
 wire::SpawnInit DefaultJail();
+// Name in the tree, target; those of a temporary directory are open to all.
+void SetPlaces(wire::SpawnInit& plan,
+               std::initializer_list<std::pair<std::string_view, std::string_view>> places);
 // Sends, without waiting.
 Result<TestJail> SendSpawnInit(const Slot& slot, const wire::SpawnInit& plan, int workspace = -1);
 // Sends and awaits kInitSpawned and kJailReady.
