@@ -69,13 +69,12 @@ fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request
   provider::NamespaceConfig config;
   config.context = ContextOf(request);
   config.level = model::ParseLevel(environment.level).value_or(model::Level::kMedium);
-  constexpr std::string_view kDir = "dir:";
-  if (environment.rootfs.rfind(kDir, 0) == 0) {
-    config.root.kind = model::RootSource::Kind::kDir;
-    config.root.dir = HostPath(environment.rootfs.substr(kDir.size()));
-  }
+  config.root = model::ParseRootSource(environment.rootfs).value_or(model::RootSource());
   if (environment.cpu) config.limits.cpu_millis = *environment.cpu * 1000;
   config.limits.memory = environment.memory;
+  config.disk = environment.disk;
+  config.in_memory = environment.store == "memory";
+  config.degrade = environment.degrade;
   config.limits.pids = environment.max_processes;
   config.limits.open_files = environment.max_file_descriptors;
   config.env = environment.env;

@@ -52,6 +52,9 @@ void Printer::Overrides(const EnvironmentOverrides& over) {
   Show("run.environment.namespace.level", over.namespace_level);
   Show("run.environment.namespace.workspace", over.namespace_workspace);
   Show("run.environment.namespace.rootfs", over.namespace_rootfs);
+  Show("run.environment.image.docker", over.image_docker);
+  Show("run.environment.namespace.store", over.namespace_store);
+  Show("run.environment.namespace.degrade", over.namespace_degrade);
   Show("run.environment.namespace.max_processes", over.namespace_max_processes);
   Show("run.environment.namespace.max_file_descriptors", over.namespace_max_file_descriptors);
   Show("run.environment.local.strict_env", over.local_strict_env);

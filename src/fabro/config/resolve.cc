@@ -64,6 +64,10 @@ EnvironmentOverrides OverridesOf(const Entries& merged) {
   Take<std::string>(merged, "run.environment.workspace", out.namespace_workspace);
   Take<std::string>(merged, "run.environment.namespace.workspace", out.namespace_workspace);
   Take<std::string>(merged, "run.environment.namespace.rootfs", out.namespace_rootfs);
+  Take<std::string>(merged, "run.environment.image.docker", out.image_docker);
+  Take<std::string>(merged, "run.environment.namespace.store", out.namespace_store);
+  Take<std::vector<std::string>>(merged, "run.environment.namespace.degrade",
+                                 out.namespace_degrade);
   Take<std::int64_t>(merged, "run.environment.namespace.max_processes",
                      out.namespace_max_processes);
   Take<std::int64_t>(merged, "run.environment.namespace.max_file_descriptors",

@@ -47,6 +47,9 @@ struct EnvironmentOverrides {
   std::optional<std::string> namespace_level;
   std::optional<std::string> namespace_workspace;
   std::optional<std::string> namespace_rootfs;
+  std::optional<std::string> image_docker;
+  std::optional<std::string> namespace_store;
+  std::vector<std::string> namespace_degrade;
   std::optional<std::int64_t> namespace_max_processes;
   std::optional<std::int64_t> namespace_max_file_descriptors;
   std::optional<bool> local_strict_env;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "fabro/model/sandbox.h"
+
 namespace fabro::environment {
 namespace {
 
@@ -67,13 +69,31 @@ Status ApplyNetwork(ResolvedEnvironment& environment, const std::string& mode) {
 }
 
 Status ApplyRoot(ResolvedEnvironment& environment, const std::string& rootfs) {
-  const bool dir = rootfs.rfind("dir:/", 0) == 0;
-  if (rootfs != "host-dirs" && !dir) {
-    return Refuse("run.environment.namespace.rootfs", "'" + rootfs + "' is not built yet",
-                  "rootfs_not_built", "use host-dirs or dir:/absolute/path");
+  const std::optional<model::RootSource> source = model::ParseRootSource(rootfs);
+  const bool host = source && source->kind == model::RootSource::Kind::kHostDirs;
+  if (!source || (!host && !source->dir.value().starts_with('/'))) {
+    return Refuse("run.environment.namespace.rootfs", "'" + rootfs + "' is no root source",
+                  "invalid", "use host-dirs, or dir:, tar: or oci: with an absolute path");
   }
   environment.rootfs = rootfs;
   return {};
+}
+
+// An OCI layout on disk; a reference would have to be fetched first.
+Status ApplyImage(ResolvedEnvironment& environment, const config::EnvironmentOverrides& over) {
+  const std::string path = "run.environment.image.docker";
+  if (over.namespace_rootfs) {
+    return Refuse(path, "stands beside namespace.rootfs, and there is one root", "conflicting_root",
+                  "leave one of them out");
+  }
+  const std::optional<model::RootSource> source = model::ParseRootSource(*over.image_docker);
+  if (!source || source->kind != model::RootSource::Kind::kOci) {
+    return Refuse(path, "'" + *over.image_docker + "' would have to be fetched, which is not built",
+                  "image_not_built",
+                  "skopeo copy docker://" + *over.image_docker +
+                      " oci:/DIR:TAG, and write oci:/DIR:TAG here");
+  }
+  return ApplyRoot(environment, *over.image_docker);
 }
 
 Status ApplyLevel(ResolvedEnvironment& environment, const std::string& level) {
@@ -82,11 +102,38 @@ Status ApplyLevel(ResolvedEnvironment& environment, const std::string& level) {
                   "use low, medium or high");
   }
   environment.level = level;
-  if (level == "high") {
-    // The writable tree is a directory without a byte limit; high refuses what nothing enforces.
+  return {};
+}
+
+// The writable tree: where it is and what it may hold. High refuses what nothing enforces.
+Status ApplyDisk(ResolvedEnvironment& environment, const config::EnvironmentOverrides& over) {
+  constexpr ByteSize kLeastDisk = 16_MiB;
+  if (over.namespace_store) environment.store = *over.namespace_store;
+  if (environment.store != "disk" && environment.store != "memory") {
+    return Refuse("run.environment.namespace.store", "unknown store '" + environment.store + "'",
+                  "invalid", "use disk or memory");
+  }
+  environment.disk = over.disk;
+  environment.degrade = over.namespace_degrade;
+  if (over.disk && *over.disk < kLeastDisk) {
+    return Refuse("run.environment.resources.disk", ToString(*over.disk) + " is too small",
+                  "invalid", "write 16MiB or more");
+  }
+  const bool memory = environment.store == "memory";
+  if (memory && over.disk && environment.memory && *over.disk > *environment.memory) {
+    return Refuse("run.environment.resources.disk",
+                  ToString(*over.disk) + " is above the memory " + ToString(*environment.memory) +
+                      ", to which a tree in memory is charged",
+                  "invalid", "raise resources.memory, or use store = \"disk\"");
+  }
+  const auto& degrade = environment.degrade;
+  const bool unlimited = !memory && !over.disk;
+  if (environment.level == "high" && unlimited &&
+      std::find(degrade.begin(), degrade.end(), "workspace_limit") == degrade.end()) {
     return Refuse("run.environment.namespace.level",
-                  "level high needs a workspace with a byte limit, which is not built yet",
-                  "level_refused", "use medium");
+                  "level high needs a workspace with a byte limit", "level_refused",
+                  "set resources.disk, use namespace.store = \"memory\", or list workspace_limit "
+                  "in namespace.degrade");
   }
   return {};
 }
@@ -105,11 +152,9 @@ Status ApplyNamespace(ResolvedEnvironment& environment, const config::Environmen
   if (over.cpu)
     environment.cpu = TRY(Positive<std::uint32_t>("run.environment.resources.cpu", *over.cpu));
   if (over.memory) environment.memory = *over.memory;
-  if (over.disk) {
-    return Refuse("run.environment.resources.disk", "no mechanism limits the disk yet",
-                  "disk_unenforceable", "leave it out");
-  }
   if (over.namespace_level) TRY(ApplyLevel(environment, *over.namespace_level));
+  TRY(ApplyDisk(environment, over));
+  if (over.image_docker) TRY(ApplyImage(environment, over));
   if (over.namespace_rootfs) TRY(ApplyRoot(environment, *over.namespace_rootfs));
   if (over.namespace_workspace) environment.workspace = *over.namespace_workspace;
   if (over.namespace_max_processes) {
@@ -131,8 +176,10 @@ void ApplyLocal(ResolvedEnvironment& environment, const config::Settings& settin
   if (over.cpu) Ignored(environment, "run.environment.resources.cpu");
   if (over.memory) Ignored(environment, "run.environment.resources.memory");
   if (over.disk) Ignored(environment, "run.environment.resources.disk");
-  if (over.namespace_level || over.namespace_rootfs || over.namespace_workspace ||
-      over.namespace_max_processes || over.namespace_max_file_descriptors) {
+  if (over.image_docker) Ignored(environment, "run.environment.image");
+  if (over.namespace_level || over.namespace_store || !over.namespace_degrade.empty() ||
+      over.namespace_rootfs || over.namespace_workspace || over.namespace_max_processes ||
+      over.namespace_max_file_descriptors) {
     Ignored(environment, "run.environment.namespace");
   }
   environment.strict_env = over.local_strict_env.value_or(true);
@@ -177,6 +224,8 @@ model::Json ToJson(const ResolvedEnvironment& environment) {
   for (const auto& [name, value] : environment.env) env.Set(name, value);
   json.Set("env", std::move(env)).Set("level", environment.level);
   json.Set("rootfs", environment.rootfs).Set("workspace", environment.workspace);
+  if (environment.disk) json.Set("disk_bytes", environment.disk->bytes());
+  json.Set("store", environment.store).Set("degrade", model::Json::Strings(environment.degrade));
   json.Set("max_processes", environment.max_processes);
   json.Set("max_file_descriptors", environment.max_file_descriptors);
   json.Set("strict_env", environment.strict_env);
@@ -210,6 +259,11 @@ Result<ResolvedEnvironment> FromJson(const model::Json& json) {
   environment.level = json.StringAt("level", environment.level);
   environment.rootfs = json.StringAt("rootfs", environment.rootfs);
   environment.workspace = json.StringAt("workspace", environment.workspace);
+  if (json.Find("disk_bytes") != nullptr) {
+    environment.disk = ByteSize(static_cast<std::uint64_t>(json.IntAt("disk_bytes")));
+  }
+  environment.store = json.StringAt("store", environment.store);
+  environment.degrade = json.StringsAt("degrade");
   environment.max_processes =
       static_cast<std::uint32_t>(json.IntAt("max_processes", environment.max_processes));
   environment.max_file_descriptors = static_cast<std::uint32_t>(

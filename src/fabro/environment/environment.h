@@ -39,14 +39,17 @@ struct ResolvedEnvironment {
 
   std::optional<std::uint32_t> cpu;  // Cores.
   std::optional<ByteSize> memory;
+  std::optional<ByteSize> disk;  // Total of all writable places.
   // "block", "allow_all", or empty: the provider's own default (local: the host's network).
   std::string network_mode;
   std::map<std::string, std::string> env;  // On top of the provider's base set.
 
   // [namespace]
   std::string level = "medium";
-  std::string rootfs = "host-dirs";  // Or "dir:<path>".
+  std::string rootfs = "host-dirs";  // model::ParseRootSource.
   std::string workspace = "clone";   // "clone", "bind" or "empty".
+  std::string store = "disk";        // Or "memory": where the writable tree is.
+  std::vector<std::string> degrade;  // Layers that may be missing.
   std::uint32_t max_processes = 4096;
   std::uint32_t max_file_descriptors = 8192;
 
@@ -66,7 +69,7 @@ struct Selection {
 
 // The environment that `settings` select, with their overrides. Errors (kInvalidArgument):
 // unknown_environment, provider_not_built, network_unenforceable, network_not_built,
-// disk_unenforceable, rootfs_not_built, invalid. Each names the key and the fix.
+// disk_unenforceable, conflicting_root, image_not_built, invalid. Each names the key and the fix.
 Result<ResolvedEnvironment> Resolve(const config::Settings& settings, const Selection& selection);
 
 // As it is stored with a run and shown by `--print=environment`; FromJson takes what ToJson gave.

@@ -61,14 +61,51 @@ TEST(EnvironmentTest, AWishThatNothingEnforcesIsAnError) {
   settings.overrides.network_mode = "allow_all";
   EXPECT_EQ(Resolve(settings, {}).error().reason, "network_not_built");
   settings = Selecting("namespace");
-  settings.overrides.disk = 1_GiB;
-  EXPECT_EQ(Resolve(settings, {}).error().reason, "disk_unenforceable");
+  settings.overrides.disk = 1_MiB;
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");
   settings = Selecting("namespace");
   settings.overrides.namespace_level = "lowest";
   EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");
   settings = Selecting("namespace");
   settings.overrides.namespace_max_processes = 0;
   EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");
+}
+
+TEST(EnvironmentTest, HighWantsAByteLimitOfTheWorkspace) {
+  config::Settings settings = Selecting("namespace");
+  settings.overrides.namespace_level = "high";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "level_refused");
+  settings.overrides.disk = 1_GiB;
+  EXPECT_EQ(Resolve(settings, {})->disk, 1_GiB);
+  settings.overrides.disk.reset();
+  settings.overrides.namespace_store = "memory";
+  EXPECT_EQ(Resolve(settings, {})->store, "memory");
+  settings.overrides.namespace_store.reset();
+  settings.overrides.namespace_degrade = {"workspace_limit"};
+  EXPECT_TRUE(Resolve(settings, {}).ok());
+}
+
+TEST(EnvironmentTest, ARootIsASourceWithAnAbsolutePath) {
+  config::Settings settings = Selecting("namespace");
+  for (const char* root : {"host-dirs", "dir:/r", "tar:/r.tar", "oci:/l:v1"}) {
+    settings.overrides.namespace_rootfs = root;
+    EXPECT_EQ(Resolve(settings, {})->rootfs, root);
+  }
+  for (const char* root : {"dir:r", "docker:x", ""}) {
+    settings.overrides.namespace_rootfs = root;
+    EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid") << root;
+  }
+}
+
+TEST(EnvironmentTest, AnImageIsALayoutOnDiskAndTheOnlyRoot) {
+  config::Settings settings = Selecting("namespace");
+  settings.overrides.image_docker = "oci:/l:v1";
+  EXPECT_EQ(Resolve(settings, {})->rootfs, "oci:/l:v1");
+  settings.overrides.namespace_rootfs = "host-dirs";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "conflicting_root");
+  settings.overrides.namespace_rootfs.reset();
+  settings.overrides.image_docker = "debian:12";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "image_not_built");
 }
 
 TEST(EnvironmentTest, LocalSaysWhatItIgnores) {

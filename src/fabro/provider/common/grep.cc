@@ -97,18 +97,25 @@ Result<std::vector<std::string>> ReadGrepOutput(int exit_code, std::string_view 
   return texts;
 }
 
-Result<std::vector<std::string>> GrepByExec(Sandbox& sandbox, std::optional<GrepTool>& tool,
-                                            std::string_view pattern, std::string_view path,
-                                            const GrepOptions& options) {
+Result<GrepTool> ExecGrep::Tool(Sandbox& sandbox) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (tool_) return *tool_;
+  }
+  const GrepTool found = TRY(Probe(sandbox));
+  const std::lock_guard lock(mutex_);
+  tool_ = found;
+  return found;
+}
+
+Result<std::vector<std::string>> ExecGrep::Run(Sandbox& sandbox, std::string_view pattern,
+                                               std::string_view path, const GrepOptions& options) {
   const std::string where(path.empty() ? "." : path);
   const bool there = TRY(sandbox.FileExists(where));
   if (!there) return Failure(Code::kNotFound, where + " does not exist", "file_not_found");
-  if (!tool) {
-    const GrepTool found = TRY(Probe(sandbox));
-    tool = found;
-  }
+  const GrepTool tool = TRY(Tool(sandbox));
   ExecRequest request;
-  request.argv = GrepCommand(*tool, pattern, where, options);
+  request.argv = GrepCommand(tool, pattern, where, options);
   request.timeout = kGrepTimeout;
   const BufferedResult done = TRY_IN("grep", ExecBuffered(sandbox, request, kMaxOutput));
   if (!done.result.exit_code) {

@@ -2,6 +2,8 @@
 // they print. Both are asked for NUL after the file name, so that names with colons are no riddle.
 #pragma once
 
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,10 +28,17 @@ std::vector<std::string> GrepCommand(GrepTool tool, std::string_view pattern, st
 Result<std::vector<std::string>> ReadGrepOutput(int exit_code, std::string_view out,
                                                 std::string_view err, const GrepOptions& options);
 
-// The whole operation over a sandbox's own Exec: probe once, run, read. `tool` is the caller's
-// cache.
-Result<std::vector<std::string>> GrepByExec(Sandbox& sandbox, std::optional<GrepTool>& tool,
-                                            std::string_view pattern, std::string_view path,
-                                            const GrepOptions& options);
+// The whole operation over a sandbox's own Exec: probe once, run, read. From any thread.
+class ExecGrep {
+ public:
+  Result<std::vector<std::string>> Run(Sandbox& sandbox, std::string_view pattern,
+                                       std::string_view path, const GrepOptions& options);
+
+ private:
+  Result<GrepTool> Tool(Sandbox& sandbox);
+
+  std::mutex mutex_;
+  std::optional<GrepTool> tool_;  // Once it is known; two that look at the same time find the same.
+};
 
 }  // namespace fabro::provider

@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <mutex>
 
 #include "fabro/base/byte_size.h"
 #include "fabro/base/id.h"
@@ -55,8 +54,7 @@ class LocalSandbox final : public Sandbox {
   bool initialized_ = false;
   std::atomic<std::uint64_t> next_exec_{1};
   OrphanReaper reaper_;
-  std::mutex grep_mutex_;
-  std::optional<GrepTool> grep_tool_;
+  ExecGrep grep_;
 };
 
 Status LocalSandbox::Initialize() {
@@ -154,15 +152,7 @@ Result<std::vector<DirectoryEntry>> LocalSandbox::ListDirectory(std::string_view
 
 Result<std::vector<std::string>> LocalSandbox::Grep(std::string_view pattern, std::string_view path,
                                                     const GrepOptions& options) {
-  std::optional<GrepTool> tool;
-  {
-    const std::lock_guard lock(grep_mutex_);
-    tool = grep_tool_;
-  }
-  auto lines = GrepByExec(*this, tool, pattern, path, options);
-  const std::lock_guard lock(grep_mutex_);
-  grep_tool_ = tool;
-  return lines;
+  return grep_.Run(*this, pattern, path, options);
 }
 
 Result<std::vector<std::string>> LocalSandbox::Glob(std::string_view pattern,

@@ -43,6 +43,7 @@ std::string EncodeMarker(const Marker& marker) {
   json.Set("init_pid", std::int64_t{marker.init.pid});
   json.Set("init_start_time", marker.init.start_time).Set("level", marker.level);
   json.Set("rootfs", marker.rootfs).Set("workspace_limit", marker.workspace_limit);
+  json.SetIfAny("rootfs_digest", marker.rootfs_digest);
   json.Set("workspace", marker.workspace).Set("rw", "rw").Set("created_at", marker.created_at);
   for (const auto& [state, word] : kStates) {
     if (state == marker.state) json.Set("state", word);
@@ -63,6 +64,7 @@ Result<Marker> DecodeMarker(std::string_view text) {
   marker.init.start_time = static_cast<std::uint64_t>(json.IntAt("init_start_time"));
   marker.level = json.StringAt("level");
   marker.rootfs = json.StringAt("rootfs");
+  marker.rootfs_digest = json.StringAt("rootfs_digest");
   marker.workspace_limit = json.StringAt("workspace_limit");
   marker.workspace = json.StringAt("workspace");
   marker.created_at = json.StringAt("created_at");

@@ -20,7 +20,8 @@ struct Marker {
   std::string boot_id;   // Of the kernel that `init` lived in.
   ProcessIdentity init;  // pid 0: none yet.
   std::string level;
-  std::string rootfs;
+  std::string rootfs;         // As it was asked for.
+  std::string rootfs_digest;  // Of an image: what a later Jail of this sandbox uses, too.
   std::string workspace_limit;
   std::string workspace;   // "clone", "bind", "empty".
   std::string created_at;  // RFC 3339.

@@ -35,6 +35,9 @@ struct NamespaceConfig {
   std::vector<model::Bind> binds;
   model::Limits limits;                    // Of the whole sandbox; unset: none.
   std::map<std::string, std::string> env;  // Of the environment, for every command.
+  std::optional<ByteSize> disk;            // Total of the writable tree; unset: none.
+  // The tree is a tmpfs and ends with its processes; without `disk` it is half of the memory.
+  bool in_memory = false;
   std::vector<std::string> degrade;
   // Clone falls to empty where there is no repository.
   WorkspaceMode workspace = WorkspaceMode::kClone;

@@ -50,7 +50,7 @@ Result<ExecResult> NamespaceSandbox::NotExecuted(const model::Outcome& outcome,
   const auto there = jail::StatFile(*jail_, cwd);
   const bool directory =
       there.ok() && there->has_value() && (*there)->kind != jail::FileEntry::Kind::kRegular;
-  if (directory) return ToExecResult(outcome, config_.limits.memory.has_value());
+  if (directory) return ToExecResult(outcome, config_.limits.memory);
   return Failure(Code::kNotFound, "working directory " + cwd + " is not there", "cwd_not_found");
 }
 
@@ -64,6 +64,10 @@ Result<ExecResult> NamespaceSandbox::Exec(const ExecRequest& request) {
   spec.limits.memory =
       config_.limits.memory;  // So that its own leaf is the one that is full first.
   std::map<std::string, std::string> env = BaseEnvironment();
+  for (const std::string& entry : image_env_) {
+    const std::size_t equals = entry.find('=');
+    if (!entry.starts_with("HOME=")) env[entry.substr(0, equals)] = entry.substr(equals + 1);
+  }
   for (const auto& [name, value] : config_.env) env[name] = value;
   for (const auto& [name, value] : request.env) env[name] = value;
   env[kMarkVariable] = !request.exec_id.empty()
@@ -80,7 +84,7 @@ Result<ExecResult> NamespaceSandbox::Exec(const ExecRequest& request) {
   relay.cancel_fd = request.cancel_fd;
   if (request.timeout) relay.deadline = std::chrono::steady_clock::now() + *request.timeout;
   const jail::Relayed done = TRY(jail::RunRelayed(*jail_, spec, relay));
-  const bool limited = config_.limits.memory.has_value();
+  const std::optional<ByteSize> limited = config_.limits.memory;
   const std::string last = LastLine(done.outcome, limited);
   if (done.outcome.fate == model::Fate::kNotExecuted) return NotExecuted(done.outcome, cwd);
   if (!last.empty() && request.on_output) TRY(request.on_output(Stream::kStderr, last));
@@ -137,15 +141,7 @@ Result<std::vector<DirectoryEntry>> NamespaceSandbox::ListDirectory(std::string_
 Result<std::vector<std::string>> NamespaceSandbox::Grep(std::string_view pattern,
                                                         std::string_view path,
                                                         const GrepOptions& options) {
-  std::optional<GrepTool> tool;
-  {
-    const std::lock_guard lock(grep_mutex_);
-    tool = grep_tool_;
-  }
-  auto lines = GrepByExec(*this, tool, pattern, path, options);
-  const std::lock_guard lock(grep_mutex_);
-  grep_tool_ = tool;
-  return lines;
+  return grep_.Run(*this, pattern, path, options);
 }
 
 Result<std::vector<std::string>> NamespaceSandbox::Glob(std::string_view pattern,

@@ -17,6 +17,12 @@ bool IsOutOfMemory(const model::Outcome& outcome, bool limited) {
          (limited && outcome.fate == Fate::kAncestorOutOfMemory);
 }
 
+std::string OomKilled(std::optional<ByteSize> memory) {
+  std::string text = "oom_killed";
+  if (memory) text += " at the limit of " + ToString(*memory);
+  return text + "; raise run.environment.resources.memory";
+}
+
 bool IsOurFailure(Fate fate) {
   return fate == Fate::kNotStarted || fate == Fate::kInfrastructureFailure ||
          fate == Fate::kAncestorOutOfMemory;
@@ -29,8 +35,8 @@ bool IsLimit(Fate fate) {
 
 }  // namespace
 
-Result<ExecResult> ToExecResult(const model::Outcome& outcome, bool limited) {
-  const bool out_of_memory = IsOutOfMemory(outcome, limited);
+Result<ExecResult> ToExecResult(const model::Outcome& outcome, std::optional<ByteSize> memory) {
+  const bool out_of_memory = IsOutOfMemory(outcome, memory.has_value());
   if (IsOurFailure(outcome.fate) && !out_of_memory) {
     const std::string fate(model::ToString(outcome.fate));
     return Failure(Code::kUnavailable,
@@ -46,6 +52,7 @@ Result<ExecResult> ToExecResult(const model::Outcome& outcome, bool limited) {
     result.notes.push_back("violation: " + std::to_string(outcome.violations_dropped) + " more");
   }
   if (!outcome.message.empty()) result.notes.push_back(outcome.message);
+  if (out_of_memory) result.notes.push_back(OomKilled(memory));
   if (outcome.fate == Fate::kTimedOut) {
     result.termination = Termination::kTimedOut;
   } else if (outcome.fate == Fate::kCancelled) {
@@ -63,7 +70,7 @@ Result<ExecResult> ToExecResult(const model::Outcome& outcome, bool limited) {
   return result;
 }
 
-std::string LastLine(const model::Outcome& outcome, bool limited) {
+std::string LastLine(const model::Outcome& outcome, std::optional<ByteSize> memory) {
   if (outcome.fate == Fate::kPolicyViolation) {
     std::string what = outcome.message;
     for (const model::Violation& violation : outcome.violations) {
@@ -71,7 +78,9 @@ std::string LastLine(const model::Outcome& outcome, bool limited) {
     }
     return "fabro: policy violation: " + what + "\n";
   }
-  if (IsOutOfMemory(outcome, limited)) return "fabro: out of memory\n";
+  if (IsOutOfMemory(outcome, memory.has_value())) {
+    return "fabro: out of memory: " + OomKilled(memory) + "\n";
+  }
   if (outcome.fate == Fate::kNotExecuted) return "fabro: " + outcome.message + "\n";
   return "";
 }

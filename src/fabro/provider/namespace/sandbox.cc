@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fabro/base/clock.h"
+#include "fabro/image/image.h"
 #include "fabro/linux/file.h"
 #include "fabro/provider/common/exec_buffered.h"
 #include "fabro/provider/common/paths.h"
@@ -29,8 +30,8 @@ Result<bool> NamespaceSandbox::FindKeptTree() {
     return Failure(Code::kFailedPrecondition, "the sandbox of this run is in use", "sandbox_in_use",
                    "fabro cancel " + config_.context.run_id);
   }
-  if (found->state == MarkerState::kCreating) {
-    // It never got as far as a workspace: nothing of the run is in it.
+  if (found->state == MarkerState::kCreating || found->workspace_limit == "tmpfs") {
+    // It never got as far as a workspace, or had it in memory: nothing of the run is in it.
     TRY(DestroyNamespaceSandbox(config_.context.storage, config_.context.run_id));
     return false;
   }
@@ -50,11 +51,32 @@ Status NamespaceSandbox::MakeDirectory() {
   marker_.run_id = config_.context.run_id;
   marker_.sandbox_id = SandboxIdOf(marker_.run_id);
   marker_.level = ToString(config_.level);
-  const bool host = config_.root.kind == model::RootSource::Kind::kHostDirs;
-  marker_.rootfs = host ? "host-dirs" : "dir:" + config_.root.dir.value();
+  marker_.rootfs = model::ToString(config_.root);
   marker_.created_at = Rfc3339(RealClock().WallNow());
   TRY(Save(MarkerState::kCreating));
   return MakeDirs(directory_ + "/rw", 0700);
+}
+
+// The same bytes for the sandbox's whole life, whatever its tag or file says by now.
+Status NamespaceSandbox::OpenRoot() {
+  using Kind = model::RootSource::Kind;
+  const model::RootSource asked = config_.root;
+  if (asked.kind != Kind::kTar && asked.kind != Kind::kOci) return {};
+  image::Options options;
+  options.cache = config_.context.storage + "/images";
+  if (const std::string& jailer = config_.context.jailer; jailer.find('/') != std::string::npos) {
+    options.program = jailer.substr(0, jailer.rfind('/') + 1) + "faber-unpack";
+  }
+  image::Image image =
+      TRY(marker_.rootfs_digest.empty() ? image::Open(asked, options)
+                                        : image::OpenCached(marker_.rootfs_digest, options));
+  if (marker_.rootfs_digest.empty()) {
+    marker_.rootfs_digest = image.digest;
+    TRY(Save(marker_.state));
+  }
+  root_ = {.kind = Kind::kDir, .dir = std::move(image.root), .tag = {}};
+  image_env_ = std::move(image.env);
+  return {};
 }
 
 Result<model::SandboxSpec> NamespaceSandbox::SpecOf() const {
@@ -64,12 +86,15 @@ Result<model::SandboxSpec> NamespaceSandbox::SpecOf() const {
   if (!spec.network && config_.level != model::Level::kHigh) {
     spec.network = model::NetworkMode::kLoopback;
   }
-  spec.root = config_.root;
+  spec.root = root_;
   spec.limits = config_.limits;
   spec.home = GuestPath(kHome);
   spec.degrade = config_.degrade;
-  spec.workspace.kind = model::WorkspaceKind::kDisk;
-  spec.workspace.dir = HostPath(directory_ + "/rw");
+  spec.workspace.size = config_.disk;
+  if (!config_.in_memory) {
+    spec.workspace.kind = model::WorkspaceKind::kDisk;
+    spec.workspace.dir = HostPath(directory_ + "/rw");
+  }
   spec.workspace.target = GuestPath(kWorkspace);
   if (config_.workspace == WorkspaceMode::kBind) {
     const std::string& source = config_.context.host_directory;
@@ -129,7 +154,7 @@ Status NamespaceSandbox::CheckHealth() {
   if (done.result.exit_code == 0 && done.out == "fabro-ready\n") return {};
   return Failure(Code::kFailedPrecondition,
                  "the sandbox does not run commands: " + done.err.substr(0, 500), "health_check",
-                 "the root needs /bin/bash: check namespace.rootfs");
+                 "the root needs /bin/bash: check namespace.rootfs or image.docker");
 }
 
 Status NamespaceSandbox::MakeWorkingDirectory() {
@@ -144,6 +169,8 @@ Status NamespaceSandbox::MakeWorkingDirectory() {
 }
 
 Status NamespaceSandbox::BringUp(bool kept) {
+  root_ = config_.root;
+  TRY_IN("opening the root", OpenRoot());
   TRY(StartJail());
   initialized_ = true;  // From here commands run: the workspace is filled by some.
   TRY_IN("health check", CheckHealth());
@@ -203,13 +230,15 @@ SandboxInfo NamespaceSandbox::Info() const {
   info.identifier = SandboxIdOf(config_.context.run_id);
   info.working_directory = WorkingDirectory();
   info.notices = notices_;
-  info.workspace = config_.workspace == WorkspaceMode::kBind ? config_.context.host_directory
-                                                             : directory_ + "/rw/workspace";
+  info.workspace = TreeOnHost();
   info.details = {{"level", marker_.level},
                   {"rootfs", marker_.rootfs},
                   {"workspace", marker_.workspace},
                   {"workspace_limit", marker_.workspace_limit},
                   {"network", Network().mode}};
+  if (!marker_.rootfs_digest.empty()) {
+    info.details.emplace_back("rootfs_digest", marker_.rootfs_digest);
+  }
   if (!jail_) return info;
   const auto joined = [](const std::vector<std::string>& words) {
     std::string text;
@@ -220,6 +249,13 @@ SandboxInfo NamespaceSandbox::Info() const {
   info.details.emplace_back("degraded", joined(jail_->info().degraded));
   info.details.emplace_back("cgroup", jail_->info().cgroup_mode);
   return info;
+}
+
+// Where the workspace can be looked at from outside; empty: nowhere.
+std::string NamespaceSandbox::TreeOnHost() const {
+  if (config_.workspace == WorkspaceMode::kBind) return config_.context.host_directory;
+  if (marker_.workspace_limit == "tmpfs") return "";
+  return directory_ + (marker_.workspace_limit == "loop" ? "/rw/workspace.ext4" : "/rw/workspace");
 }
 
 NetworkPolicy NamespaceSandbox::Network() const {

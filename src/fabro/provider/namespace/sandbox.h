@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,25 +45,28 @@ class NamespaceSandbox final : public Sandbox {
   Result<bool> FindKeptTree();
   Status MakeDirectory();
   Result<model::SandboxSpec> SpecOf() const;
+  Status OpenRoot();
   Status StartJail();
   Status Fill(bool kept);
   Status CheckHealth();
   Status MakeWorkingDirectory();
   Status BringUp(bool kept);
   Status Save(MarkerState state);
+  std::string TreeOnHost() const;
   Result<std::string> PathOf(std::string_view path) const;
   Result<ExecResult> NotExecuted(const model::Outcome& outcome, const std::string& cwd);
 
   NamespaceConfig config_;
   std::string directory_;
   Marker marker_;
+  model::RootSource root_;              // Of config_, an image as its tree.
+  std::vector<std::string> image_env_;  // Below what is configured.
   bool initialized_ = false;
   std::optional<jail::Jail> jail_;
   WorkspaceMode filled_ = WorkspaceMode::kEmpty;
   std::vector<Notice> notices_;
   std::atomic<std::uint64_t> next_exec_{1};
-  std::mutex grep_mutex_;
-  std::optional<GrepTool> grep_tool_;
+  ExecGrep grep_;
 };
 
 }  // namespace fabro::provider
