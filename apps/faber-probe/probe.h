@@ -31,6 +31,7 @@ std::span<const Probe> Calls();
 std::span<const Probe> Files();
 std::span<const Probe> Nested();
 std::span<const Probe> Processes();
+std::span<const Probe> RawCalls();
 std::span<const Probe> Resources();
 std::span<const Probe> Sockets();
 

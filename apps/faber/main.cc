@@ -27,12 +27,14 @@ bool OpenStandardDescriptors() {
 }
 
 int Dispatch(const CommandInfo& command, const std::vector<std::string>& args) {
-  const bool run = command.takes_command;
+  const bool run = command.name == "run";
   auto invocation = ParseInvocation(command, args);
   if (!invocation.ok()) return Fail(invocation.error(), run ? kExitRefused : kExitUsage);
   if (invocation->Has("--help")) return Print(Manual(command, StyleOfStdout()));
   if (command.name == "run") return RunCommand(*invocation);
   if (command.name == "check") return CheckCommand(*invocation);
+  if (command.name == "policy show") return PolicyShowCommand(*invocation);
+  if (command.name == "policy learn") return PolicyLearnCommand(*invocation);
   if (command.name == "jailer") return JailerCommand(*invocation);
   if (command.name == "completion") return CompletionCommand(*invocation);
   return VersionCommand(*invocation);
@@ -50,6 +52,12 @@ int Main(std::vector<std::string> args) {
   if (word == "--help" || word == "-h" || word == "help") return Print(Overview(StyleOfStdout()));
   args.erase(args.begin());
   if (const CommandInfo* command = FindCommand(word)) return Dispatch(*command, args);
+  if (!args.empty()) {
+    if (const CommandInfo* command = FindCommand(word + " " + args.front())) {
+      args.erase(args.begin());
+      return Dispatch(*command, args);
+    }
+  }
   return Fail(Failure(Code::kInvalidArgument, "there is no command '" + word + "'", "usage",
                       "see faber --help"),
               kExitUsage);

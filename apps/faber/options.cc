@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kSandbox = "Sandbox";
 constexpr std::string_view kFiles = "Files";
 constexpr std::string_view kLimits = "Limits (all processes of the command together, unless said)";
+constexpr std::string_view kCalls = "System calls (docs/user/syscalls.md has them all)";
 constexpr std::string_view kOutput = "Output";
 constexpr OptionInfo kHelp{"--help", "", kOutput, "Show this text"};
 
@@ -56,6 +57,21 @@ constexpr std::array kRun = {
     OptionInfo{"--wall-time", "D", kLimits, "Time on the clock (default 60s)"},
     OptionInfo{"--fds", "N", kLimits, "Open files of each process (default 100)"},
     OptionInfo{"--output", "SIZE", kLimits, "Bytes on stdout, and on stderr (default 1MiB)"},
+    OptionInfo{"--allow-ptrace", "", kCalls, "Level medium: debuggers inside (gdb, strace)"},
+    OptionInfo{
+        "--allow-syscall", "NAME", kCalls,
+        "Level medium: this call is answered as at level low; what low refuses too is refused", "",
+        true},
+    OptionInfo{"--deny-syscall", "NAME", kCalls, "This call fails with EPERM and is reported", "",
+               true},
+    OptionInfo{"--deny-process-creation", "", kCalls, "Threads alone: fork and its like fail"},
+    OptionInfo{"--deny-jit", "", kCalls,
+               "No memory that is written and then executed (PR_SET_MDWE, Linux 6.3)"},
+    OptionInfo{"--deny-file-locks", "", kCalls,
+               "Locks fail: on files that several sandboxes see they are a channel"},
+    OptionInfo{
+        "--explain", "", kOutput,
+        "Say of each refused system call what it is for, why it is refused and what allows it"},
     OptionInfo{"--json", "", kOutput,
                "Print one JSON object with the outcome, the usage and the output, instead of the "
                "output"},
@@ -70,6 +86,32 @@ constexpr std::array kCheck = {
     OptionInfo{"--level", "LEVEL", kSandbox, "The level that is wanted (default medium)",
                "low medium high"},
     OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
+constexpr std::array kPolicyShow = {
+    OptionInfo{"--level", "LEVEL", kCalls, "low, medium or high (default medium)",
+               "low medium high"},
+    OptionInfo{"--arch", "ARCH", kCalls, "x86_64 or aarch64 (default: this machine's)",
+               "x86_64 aarch64"},
+    OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
+constexpr std::array kPolicyLearn = {
+    OptionInfo{"--for", "LEVEL", kCalls,
+               "The level that is wanted: medium or high (default medium)", "medium high"},
+    OptionInfo{"--env", "K=V", kSandbox, "Set a variable", "", true},
+    OptionInfo{"--bind", "SRC:DST[:ro|rw]", kFiles,
+               "Show a file or directory of this machine at DST", "<file>", true},
+    OptionInfo{"--rootfs", "SOURCE", kFiles, "host-dirs or dir:PATH (default host-dirs)",
+               "host-dirs dir:"},
+    OptionInfo{"--cwd", "PATH", kFiles, "Working directory inside (default: the workspace, /work)"},
+    OptionInfo{"--memory", "SIZE", kLimits, "Memory without swap (default 512MiB)"},
+    OptionInfo{"--pids", "N", kLimits, "Processes and threads (default 10)"},
+    OptionInfo{"--wall-time", "D", kLimits, "Time on the clock (default 60s)"},
+    OptionInfo{"--cpu-time", "D", kLimits, "CPU time (default 30s)"},
+    OptionInfo{"--json", "", kOutput, "Print one JSON object instead of the command's output"},
     kHelp,
 };
 
@@ -120,6 +162,26 @@ constexpr std::array kCommands = {
         kCheck,
         "faber check\n"
         "faber check --level high --json"},
+    CommandInfo{
+        "policy show", "", "[options]", "Print what a level makes of each system call",
+        "By class: allowed, refused softly (programs expect it), refused and reported, killed, "
+        "and\n"
+        "those that the arguments decide, with the conditions and why.",
+        kPolicyShow,
+        "faber policy show --level high\n"
+        "faber policy show --level low --arch aarch64 --json"},
+    CommandInfo{
+        "policy learn", "", "[options] -- CMD [ARG…]",
+        "Run a trusted command at level low and print the options that it needs",
+        "Lets go on what level low allows, and notes each call that the wanted level would not.\n"
+        "What low refuses is refused here as well. A run shows one way through a program, not "
+        "all.\n"
+        "\n"
+        "Exit status: the command's own, as of faber run; 125 faber failed or refused.",
+        kPolicyLearn,
+        "faber policy learn -- strace -f true\n"
+        "faber policy learn --for high --json -- make test",
+        "", true},
     CommandInfo{
         "jailer", "", "[options]", "Keep prepared sandboxes for `faber run`, in the foreground",
         "Listens in $XDG_RUNTIME_DIR/faber (root: /run/faber) for programs of the same user,\n"

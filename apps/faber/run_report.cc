@@ -2,6 +2,9 @@
 
 #include <cerrno>
 
+#include "fabro/jail/plan/syscalls.h"
+#include "fabro/linux/seccomp/explain.h"
+
 namespace fabro::faber {
 namespace {
 
@@ -24,11 +27,12 @@ std::string OfMemory(const model::Outcome& outcome, const model::Limits& limits)
 
 std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& request) {
   std::string line = "policy violation: ";
+  const model::Violation* shown = nullptr;
   if (outcome.violations.empty()) {
     line += "a forbidden system call";
   } else {
     // The one that killed, else the first.
-    const model::Violation* shown = &outcome.violations.front();
+    shown = &outcome.violations.front();
     for (const model::Violation& violation : outcome.violations) {
       if (violation.killed) {
         shown = &violation;
@@ -40,8 +44,11 @@ std::string OfViolation(const model::Outcome& outcome, const model::RunRequest& 
     const std::uint64_t more = outcome.violations.size() - 1 + outcome.violations_dropped;
     if (more > 0) line += " and " + std::to_string(more) + " more";
   }
-  return line + "; level " + std::string(model::ToString(request.sandbox.level)) +
-         " forbids it, and no option allows it";
+  line += "; level " + std::string(model::ToString(request.sandbox.level)) + " forbids it";
+  if (shown == nullptr) return line;
+  const auto options = jail::plan::FilterOf(request.sandbox, false);
+  return line + "; what allows it: " + seccomp::ExplainRefusal(options, shown->syscall).setting +
+         "; --explain says why";
 }
 
 std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest& request) {

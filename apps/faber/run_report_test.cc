@@ -49,7 +49,7 @@ TEST(Explain, WhatCouldNotRunIsNamed) {
 TEST(Explain, AWorkingDirectoryThatIsNotThereIsNotACommandThatIsNotThere) {
   model::RunRequest request;
   request.exec.argv = {"true"};
-  request.exec.cwd = "/nope";
+  request.exec.cwd = GuestPath("/nope");
   model::Outcome outcome;
   outcome.fate = Fate::kNotExecuted;
   outcome.sys_errno = ENOENT;
@@ -66,6 +66,8 @@ TEST(Explain, AViolationNamesTheCallAndTheProcessThatWasKilled) {
                         {"mount", "mount(\"a\", \"b\")", 4, "sh", true}};
   const std::string line = *Explain(outcome, request);
   EXPECT_NE(line.find("mount(\"a\", \"b\") by sh (pid 4) and 1 more"), std::string::npos) << line;
+  EXPECT_NE(line.find("what allows it: --allow-syscall mount, or --level low"), std::string::npos)
+      << line;
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "apps/faber/syscall_options.h"
+
 namespace fabro::faber {
 namespace {
 
@@ -146,7 +148,8 @@ Result<bool> ApplyLimit(model::RunRequest& request, const OptionUse& use) {
 Status Apply(RunArguments& arguments, const OptionUse& use, const Caller& caller) {
   model::RunRequest& request = arguments.request;
   const bool was_limit = TRY(ApplyLimit(request, use));
-  if (was_limit) return {};
+  if (was_limit || ApplySyscallOption(request.sandbox.syscalls, use)) return {};
+  if (use.name == "--explain") arguments.explain = true;
   if (use.name == "--level") return SetLevel(request, use.name, use.value);
   if (use.name == "--network") return SetNetwork(request, use.name, use.value);
   if (use.name == "--rootfs") return SetRootfs(request, use.name, use.value, caller);

@@ -23,6 +23,7 @@ enum class PrintStep { kNothing, kRequest, kPlan, kJail };
 struct RunArguments {
   model::RunRequest request;
   bool json = false;
+  bool explain = false;
   PrintStep print = PrintStep::kNothing;
 };
 

@@ -73,6 +73,11 @@ def page():
         for clause in rule.clauses:
             condition = clause.text if clause.text == "otherwise" else f"`{clause.text}`"
             out.append(f"* {condition}{WHEN[clause.when]}: {words(clause.verdict)}\n")
+    out.append("\n## What is refused, and why\n\nThe calls that a level reports or kills for; `faber run --explain`"
+               " says the same about a run.\n\n| Calls | What they are for | Why they are refused |\n|---|---|---|\n")
+    for denial in policy.read_denials():
+        calls = ", ".join(f"`{name}`" for name in denial.calls)
+        out.append(f"| {calls} | {denial.purpose} | {denial.why} |\n")
     return "".join(out)
 
 

@@ -56,10 +56,15 @@ def main(path):
         out.append(f"    {{\"{call.name}\", {call.x86_64}, {call.aarch64}, \"{since}\","
                    f" {'true' if call.setup else 'false'}, {{{{{cells}}}}}}},")
     out.append("};")
+    denials = sorted((name, d.purpose, d.why) for d in policy.read_denials() for name in d.calls)
+    out.append("constexpr Denial kDenials[] = {")
+    out += [f"    {{\"{name}\", \"{purpose}\", \"{why}\"}}," for name, purpose, why in denials]
+    out.append("};")
     emit_numbers(table, "x86_64", out)
     emit_numbers(table, "aarch64", out)
     out += ["", "}  // namespace", "",
             "std::span<const Syscall> SyscallTable() { return kTable; }", "",
+            "std::span<const Denial> Denials() { return kDenials; }", "",
             "std::span<const std::int16_t> SyscallNumbers(Arch arch) {",
             "  if (arch == Arch::kX86_64) return kNumbers_x86_64;", "  return kNumbers_aarch64;",
             "}", "", "}  // namespace fabro::seccomp", ""]

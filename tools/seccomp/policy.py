@@ -141,6 +141,37 @@ def read_syscalls(rules, path=os.path.join(ROOM, "syscalls.tsv")):
     return table
 
 
+class Denial(NamedTuple):
+    calls: list
+    purpose: str
+    why: str
+
+
+def can_report(entry, rules):
+    """Whether a class answers some call with E or K."""
+    verdicts = [c.verdict for c in rules[entry].clauses] if isinstance(entry, str) else [entry]
+    return any(v.kind in "EK" for v in verdicts)
+
+
+def read_denials(path=os.path.join(ROOM, "denials.tsv")):
+    rules, table = read()
+    wanted = {call.name for call in table if any(can_report(c, rules) for c in call.classes)}
+    denials, seen = [], set()
+    for number, line in lines(path):
+        cells = line.split("\t")
+        if len(cells) != 3 or not all(cells):
+            fail(path, number, "three columns are needed")
+        calls = cells[0].split(" ")
+        for name in calls:
+            if name not in wanted or name in seen:
+                fail(path, number, f"{name} is {'here twice' if name in seen else 'never reported'}")
+            seen.add(name)
+        denials.append(Denial(calls, cells[1], cells[2]))
+    if wanted - seen:
+        fail(path, 0, f"nothing is said about {' '.join(sorted(wanted - seen))}")
+    return denials
+
+
 def read():
     rules = read_rules()
     return rules, read_syscalls(rules)

@@ -17,6 +17,8 @@ inline constexpr int kExitRefused = 125;    // run: our failure or refusal.
 
 int RunCommand(const Invocation& invocation);
 int CheckCommand(const Invocation& invocation);
+int PolicyShowCommand(const Invocation& invocation);
+int PolicyLearnCommand(const Invocation& invocation);
 int JailerCommand(const Invocation& invocation);
 int CompletionCommand(const Invocation& invocation);
 int VersionCommand(const Invocation& invocation);

@@ -10,6 +10,7 @@
 #include "apps/faber/root_image.h"
 #include "apps/faber/run_report.h"
 #include "apps/faber/run_request.h"
+#include "apps/faber/syscall_options.h"
 #include "fabro/codec/model_json.h"
 #include "fabro/jail/jail.h"
 #include "fabro/linux/file.h"
@@ -93,7 +94,13 @@ int Report(const RunArguments& arguments, Ended ended) {
     report.limits = arguments.request.exec.limits;
     report.out = std::move(ended.result.out);
     report.err = std::move(ended.result.err);
-    return Print(codec::ToJson(report).Dump() + "\n", status);
+    model::Json json = codec::ToJson(report);
+    if (arguments.explain) json.Set("explanations", ExplanationsJson(outcome, arguments.request));
+    return Print(json.Dump() + "\n", status);
+  }
+  if (arguments.explain) {
+    const std::string text = ExplainViolations(outcome, arguments.request);
+    std::fwrite(text.data(), 1, text.size(), stderr);
   }
   if (const auto line = Explain(outcome, arguments.request)) {
     const std::string text = "faber: " + *line + "\n";

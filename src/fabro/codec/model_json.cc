@@ -49,6 +49,16 @@ Json OfWorkspace(const model::Workspace& workspace) {
   return json.Set("size_bytes", OfSize(workspace.size)).Set("target", workspace.target.value());
 }
 
+Json OfSyscalls(const model::SyscallChanges& changes) {
+  return Object({{"allow_ptrace", changes.allow_ptrace},
+                 {"deny_file_locks", changes.deny_file_locks},
+                 {"deny_process_creation", changes.deny_process_creation},
+                 {"deny_jit", changes.deny_jit},
+                 {"allow", Json::Strings(changes.allow)},
+                 {"deny", Json::Strings(changes.deny)},
+                 {"learn", OfWord(changes.learn)}});
+}
+
 Json OfOutput(const CapturedOutput& output) {
   const bool text = IsUtf8(output.bytes);
   return Object({{"encoding", text ? "utf-8" : "base64"},
@@ -120,7 +130,8 @@ Json ToJson(const model::SandboxSpec& spec) {
                  {"limits", ToJson(spec.limits)},
                  {"hostname", spec.hostname},
                  {"home", spec.home.value()},
-                 {"degrade", Json::Strings(spec.degrade)}});
+                 {"degrade", Json::Strings(spec.degrade)},
+                 {"syscalls", OfSyscalls(spec.syscalls)}});
 }
 
 Json ToJson(const model::ExecSpec& spec) {
@@ -137,11 +148,14 @@ Json ToJson(const model::RunRequest& request) {
 }
 
 Json ToJson(const model::Violation& violation) {
-  return Object({{"syscall", violation.syscall},
-                 {"call", violation.call},
-                 {"pid", violation.pid},
-                 {"comm", violation.comm},
-                 {"killed", violation.killed}});
+  return Object(
+      {{"syscall", violation.syscall},
+       {"call", violation.call},
+       {"pid", violation.pid},
+       {"guest_pid", violation.guest_pid},
+       {"comm", violation.comm},
+       {"killed", violation.killed},
+       {"errno", violation.sys_errno == 0 ? Json() : Json(ErrnoName(violation.sys_errno))}});
 }
 
 Json ToJson(const model::Outcome& outcome) {

@@ -44,7 +44,7 @@ TEST(ModelJson, AnOutcomeNamesFateUsageAndViolations) {
   EXPECT_NE(json.find(R"("peaks":{"memory_bytes":2097152,"pids":null})"), std::string::npos);
   EXPECT_NE(
       json.find(
-          R"js({"syscall":"mount","call":"mount(\"a\")","pid":12,"comm":"sh","killed":true})js"),
+          R"js({"syscall":"mount","call":"mount(\"a\")","pid":12,"guest_pid":0,"comm":"sh","killed":true,"errno":null})js"),
       std::string::npos);
 }
 

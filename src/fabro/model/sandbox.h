@@ -79,6 +79,19 @@ struct Workspace {
   friend bool operator==(const Workspace&, const Workspace&) = default;
 };
 
+// Changes to what the level says about system calls; names as in docs/user/syscalls.md.
+struct SyscallChanges {
+  bool allow_ptrace = false;           // At medium; low has it, high never.
+  bool deny_file_locks = false;        // Locks on shared read-only files are a covert channel.
+  bool deny_process_creation = false;  // Threads alone.
+  bool deny_jit = false;               // No memory that is written and then executed.
+  std::vector<std::string> allow;      // These get their class of level low; not at high.
+  std::vector<std::string> deny;       // These fail with EPERM and are reported.
+  // Level low, and what this level would not allow is recorded: `faber policy learn`.
+  std::optional<Level> learn;
+  friend bool operator==(const SyscallChanges&, const SyscallChanges&) = default;
+};
+
 struct SandboxSpec {
   Level level = Level::kMedium;
   std::optional<NetworkMode> network;  // Unset: none at high, loopback below.
@@ -96,6 +109,7 @@ struct SandboxSpec {
   std::string hostname = "sandbox";
   GuestPath home{"/home/agent"};
   std::vector<std::string> degrade;  // Layers that may be missing; each result says which were.
+  SyscallChanges syscalls;
   friend bool operator==(const SandboxSpec&, const SandboxSpec&) = default;
 };
 

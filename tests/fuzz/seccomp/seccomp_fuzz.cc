@@ -1,17 +1,22 @@
-// Two properties of the system call filters. The first byte chooses.
+// Properties of the system call filters. The first byte chooses.
 //   even: the rest is a call and a BPF program. A program that the checker refuses is not run, any
 //   other one
 //         gives a value; neither reads or jumps outside, which the sanitizers watch.
 //   odd:  the rest is a call. Every compiled filter answers it as the tables do.
+//   0x80 and odd: the rest is a call and names, one a line, of calls to allow ("+name") or to deny.
+//         They are refused, or the filter that is made of them answers as the tables do.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "fabro/linux/seccomp/bpf.h"
+#include "fabro/linux/seccomp/explain.h"
 #include "fabro/linux/seccomp/seccomp.h"
 
 namespace {
@@ -53,6 +58,23 @@ void RunProgram(const seccomp_data& call, const std::uint8_t* data, std::size_t 
   if (result.ok() != valid) std::abort();
 }
 
+void TryChanges(seccomp_data call, const std::uint8_t* data, std::size_t size) {
+  FilterOptions options{.level = static_cast<Level>(call.instruction_pointer % 3),
+                        .report = Report::kKill};
+  std::istringstream lines(std::string(reinterpret_cast<const char*>(data), size));
+  for (std::string line; std::getline(lines, line) && options.allow.size() < 16;) {
+    const bool allow = line.starts_with('+');
+    (void)NearestSyscall(line);
+    (allow ? options.allow : options.deny).push_back(line.substr(allow ? 1 : 0));
+  }
+  const auto program = CompileFilter(options);
+  if (program.ok() != CheckOptions(options).ok()) std::abort();
+  if (!program.ok()) return;
+  call.arch = static_cast<std::uint32_t>(options.arch);
+  if (RunBpf(*program, call).value() != ActionOf(VerdictOf(options, call))) std::abort();
+  (void)ExplainRefusal(options, SyscallName(options.arch, static_cast<std::uint32_t>(call.nr)));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -61,6 +83,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::memcpy(&call, data + 1, sizeof call);
   if (data[0] % 2 == 0) {
     RunProgram(call, data + 1 + sizeof call, size - 1 - sizeof call);
+    return 0;
+  }
+  if (data[0] >= 0x80) {
+    TryChanges(call, data + 1 + sizeof call, size - 1 - sizeof call);
     return 0;
   }
   static const std::vector<Compiled> kAll = CompileAll();

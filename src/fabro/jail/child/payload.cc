@@ -165,6 +165,15 @@ int DropCapabilities(Payload&) {
   return ErrnoOf(::prctl(PR_SET_PDEATHSIG, SIGKILL));
 }
 
+// Stays over the exec and for all children (prctl(2), PR_SET_MDWE; Linux 6.3).
+int DenyWrittenCode(Payload& payload) {
+  if (payload.exec.deny_jit == 0) return 0;
+  About("PR_SET_MDWE");
+  constexpr int kSetMdwe = 65;
+  constexpr unsigned long kRefuseExecGain = 1;
+  return ErrnoOf(::prctl(kSetMdwe, kRefuseExecGain, 0UL, 0UL, 0UL));
+}
+
 // Under the filter from here on: only sendmsg, close and execve follow, which every level lets
 // through (isolation.md 2.4).
 int LoadFilter(Payload& payload) {
@@ -246,6 +255,7 @@ constexpr StepOf<Payload> kExecSteps[] = {
     {Step::kIdentity, BecomeTask},
     {Step::kCapabilities, DropCapabilities},
     {Step::kRlimits, LimitFiles},
+    {Step::kSeccomp, DenyWrittenCode},
     {Step::kSeccomp, LoadFilter},
     {Step::kExecve, Execute},
 };

@@ -1,6 +1,5 @@
-// What the jailer and the processes on the guest's side of the clone say to each other: the zygote
-// of a slot, the init of a Jail, and the payload of an Exec until it has become the guest's
-// program.
+// What the jailer and the guest's side of the clone say to each other: the zygote of a slot, the
+// init of a Jail, and the payload of an Exec until it has become the guest's program.
 //
 //   jailer ── zygote socket ── zygote      one a slot: build the root once, spawn inits
 //   jailer ── init socket ──── init        one a Jail: start Execs, report their end
@@ -24,7 +23,7 @@
 namespace fabro::jail::wire {
 
 inline constexpr std::uint32_t kMagic = 0x46424A31;  // "FBJ1"
-inline constexpr std::uint16_t kVersion = 3;
+inline constexpr std::uint16_t kVersion = 4;
 inline constexpr std::uint32_t kMaxMessage = 192 * 1024;  // Below the default SO_SNDBUF.
 inline constexpr std::uint32_t kMaxMounts = 96;
 inline constexpr std::uint32_t kMaxFds = 120;  // SCM_MAX_FD is 253; a margin.
@@ -120,9 +119,8 @@ struct SpawnInit {
   std::uint8_t new_network = kNew;
   std::uint8_t loopback_up = 0;
   std::uint8_t workspace = kMemory;
-  std::uint8_t devpts = 0;  // Mount a private devpts and /dev/ptmx.
-  // A whole /proc and a read-only /sys, both with covers (low); else /proc shows processes alone.
-  std::uint8_t system_files = 0;
+  std::uint8_t devpts = 0;        // Mount a private devpts and /dev/ptmx.
+  std::uint8_t system_files = 0;  // Whole /proc and /sys, covered (low); else processes alone.
   std::uint32_t task_id = 1000;
   std::uint64_t tmpfs_size = 0;  // kMemory: total of all writable paths, in bytes.
   std::uint64_t tmpfs_inodes = 0;
@@ -172,6 +170,7 @@ struct Exec {
   std::uint8_t cgroup_namespace = 1;
   std::uint8_t has_leaf_dir = 0;
   std::uint8_t tell_fork = 1;  // Send kExecForked; else only its end is told.
+  std::uint8_t deny_jit = 0;   // PR_SET_MDWE.
   std::uint16_t tty_rows = 24;
   std::uint16_t tty_cols = 80;
   Rlimit rlimits[kMaxRlimits] = {};

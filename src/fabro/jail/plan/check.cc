@@ -7,6 +7,7 @@
 #include "fabro/jail/child/wire.h"
 #include "fabro/jail/plan/paths.h"
 #include "fabro/jail/plan/plan.h"
+#include "fabro/jail/plan/syscalls.h"
 
 namespace fabro::jail::plan {
 namespace {
@@ -172,6 +173,7 @@ Status CheckSandbox(const model::SandboxSpec& spec) {
   TRY(CheckHostname(spec.hostname));
   TRY(CheckWorkspace(spec));
   TRY(CheckPaths(spec));
+  TRY(CheckSyscalls(spec));
   if (spec.binds.size() > kMaxBinds) return Invalid("binds", "--bind", "are more than 32");
   for (const model::Bind& bind : spec.binds) {
     TRY(CheckGuestPath(bind.target.value(), "bind target", "--bind"));

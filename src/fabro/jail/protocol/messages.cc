@@ -97,6 +97,29 @@ model::Usage ReadUsage(ByteReader& in) {
   return usage;
 }
 
+void WriteSyscalls(ByteWriter& out, const model::SyscallChanges& changes) {
+  out.Bool(changes.allow_ptrace);
+  out.Bool(changes.deny_file_locks);
+  out.Bool(changes.deny_process_creation);
+  out.Bool(changes.deny_jit);
+  WriteTexts(out, changes.allow);
+  WriteTexts(out, changes.deny);
+  out.Optional(changes.learn, [&](model::Level v) { WriteEnum(out, v); });
+}
+
+model::SyscallChanges ReadSyscalls(ByteReader& in) {
+  constexpr std::uint32_t kMost = 512;  // There are fewer calls.
+  model::SyscallChanges changes;
+  changes.allow_ptrace = in.Bool();
+  changes.deny_file_locks = in.Bool();
+  changes.deny_process_creation = in.Bool();
+  changes.deny_jit = in.Bool();
+  changes.allow = ReadTexts(in, kMost, kMaxWord);
+  changes.deny = ReadTexts(in, kMost, kMaxWord);
+  if (in.Bool()) changes.learn = in.Enum(model::Level::kHigh);
+  return changes;
+}
+
 bool IsKnown(std::uint16_t type) {
   constexpr std::array kKnown = {Type::kHello,  Type::kCreate,    Type::kExec,     Type::kInfo,
                                  Type::kStop,   Type::kHelloOk,   Type::kReady,    Type::kStopped,
@@ -161,6 +184,7 @@ std::string Encode(const model::SandboxSpec& spec) {
   out.Text(spec.hostname);
   out.Text(spec.home.value());
   WriteTexts(out, spec.degrade);
+  WriteSyscalls(out, spec.syscalls);
   return out.Take();
 }
 
@@ -189,6 +213,7 @@ Result<model::SandboxSpec> DecodeSandboxSpec(std::string_view body) {
   spec.hostname = in.Text(kMaxWord);
   spec.home = GuestPath(in.Text(kMaxPath));
   spec.degrade = ReadTexts(in, 32, kMaxWord);
+  spec.syscalls = ReadSyscalls(in);
   return Checked(in, std::move(spec), "sandbox");
 }
 
@@ -291,6 +316,8 @@ std::string Encode(const model::Outcome& outcome) {
     out.I32(violation.pid);
     out.Text(violation.comm);
     out.Bool(violation.killed);
+    out.I32(violation.sys_errno);
+    out.I32(violation.guest_pid);
   });
   out.U64(outcome.violations_dropped);
   out.Bool(outcome.cleanup_succeeded);
@@ -316,6 +343,8 @@ Result<model::Outcome> DecodeOutcome(std::string_view body) {
     violation.pid = in.I32();
     violation.comm = in.Text(kMaxWord);
     violation.killed = in.Bool();
+    violation.sys_errno = in.I32();
+    violation.guest_pid = in.I32();
     outcome.violations.push_back(std::move(violation));
   }
   outcome.violations_dropped = in.U64();

@@ -17,6 +17,10 @@ model::SandboxSpec FullSpec() {
   spec.workspace.size = 8_MiB;
   spec.limits = model::DefaultLimits();
   spec.degrade = {"landlock"};
+  spec.syscalls.deny_jit = true;
+  spec.syscalls.allow = {"mount"};
+  spec.syscalls.deny = {"symlink", "link"};
+  spec.syscalls.learn = model::Level::kHigh;
   return spec;
 }
 
@@ -35,7 +39,8 @@ TEST(MessagesTest, OutcomeComesBackWhole) {
   outcome.no_work_dir = true;
   outcome.usage.memory_peak = 3_MiB;
   outcome.violations = {
-      {.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true}};
+      {.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true},
+      {.syscall = "bpf", .call = "bpf", .pid = 8, .comm = "sh", .sys_errno = 1, .guest_pid = 3}};
   outcome.violations_dropped = 3;
   const auto decoded = DecodeOutcome(Encode(outcome));
   ASSERT_TRUE(decoded.ok());

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <deque>
 #include <span>
 #include <utility>
 
@@ -35,14 +36,18 @@ cgroup::Limits LeafLimits(const model::Limits& limits) {
   return leaf;
 }
 
-// Compiled once: that takes as long as a fork, and a jailer has few of them. Valid for good.
+// Compiled once: that takes as long as a fork, and a jailer has few of them. Valid until the next
+// call.
 Result<std::span<const sock_filter>> FilterFor(const seccomp::FilterOptions& options) {
   using Kept = std::pair<seccomp::FilterOptions, std::vector<sock_filter>>;
-  static std::vector<Kept> kept;  // The loop has one thread.
+  // The loop has one thread. A caller may name any set of calls: an old one makes room.
+  constexpr std::size_t kMost = 64;
+  static std::deque<Kept> kept;
   const auto found = std::find_if(kept.begin(), kept.end(),
                                   [&](const Kept& each) { return each.first == options; });
   if (found != kept.end()) return std::span<const sock_filter>(found->second);
   std::vector<sock_filter> filter = TRY(seccomp::CompileFilter(options));
+  if (kept.size() == kMost) kept.pop_front();
   kept.emplace_back(options, std::move(filter));
   return std::span<const sock_filter>(kept.back().second);
 }
@@ -67,6 +72,7 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
       id_(parts.id),
       plan_(std::move(parts.plan)),
       filter_(parts.filter),
+      deny_jit_(parts.deny_jit),
       stdio_(std::move(parts.stdio)),
       program_(std::move(parts.program)),
       channel_(std::move(parts.channel)) {
@@ -128,6 +134,7 @@ Status Exec::SendOrder(int status_end) {
   order.task_id = plan::kTaskId;
   order.tty = spec.tty ? 1 : 0;
   order.tell_fork = order.tty;  // Its answer carries the terminal; nothing else in it is news.
+  order.deny_jit = deny_jit_ ? 1 : 0;
   order.has_program = program_ ? 1 : 0;
   const bool clone_into = group_.may_place();
   const std::span<const int> attach =

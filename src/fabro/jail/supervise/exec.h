@@ -33,6 +33,7 @@ class Exec {
     UniqueFd program;             // Our file helper, or none.
     plan::ExecPlan plan;
     seccomp::FilterOptions filter;
+    bool deny_jit = false;
   };
 
   // Sends the order to init; from then on the Exec lives until `on_end`, which may destroy it. The
@@ -81,6 +82,7 @@ class Exec {
   std::uint32_t id_;
   plan::ExecPlan plan_;
   seccomp::FilterOptions filter_;
+  bool deny_jit_ = false;
   std::vector<UniqueFd> stdio_;  // Until init has them.
   UniqueFd program_;
   UniqueFd channel_;

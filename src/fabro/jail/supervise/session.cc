@@ -13,6 +13,7 @@
 #include <chrono>
 #include <utility>
 
+#include "fabro/jail/plan/syscalls.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/workspace_lock.h"
 
@@ -56,29 +57,6 @@ Status CheckChannel(int fd) {
 Error Gone(const std::string& why) {
   return Failure(Code::kUnavailable, "the sandbox is gone: " + why, "jail_gone",
                  "make a new sandbox");
-}
-
-seccomp::Level LevelOf(model::Level level) {
-  switch (level) {
-    case model::Level::kLow:
-      return seccomp::Level::kLow;
-    case model::Level::kMedium:
-      return seccomp::Level::kMedium;
-    case model::Level::kHigh:
-      break;
-  }
-  return seccomp::Level::kHigh;
-}
-
-seccomp::FilterOptions FilterOf(const plan::JailPlan& plan, bool tty) {
-  const model::SandboxSpec& spec = plan.spec;
-  seccomp::FilterOptions options;
-  options.level = LevelOf(spec.level);
-  options.sockets = spec.network == model::NetworkMode::kNone ? seccomp::Sockets::kNone
-                                                              : seccomp::Sockets::kFamilies;
-  options.tty = tty;
-  options.allow_set_gid = plan.set_gid;
-  return options;
 }
 
 }  // namespace
@@ -212,7 +190,9 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
     parts.program = std::move(program);
   }
   parts.id = ++last_exec_;
-  parts.filter = FilterOf(plan_, start.spec.tty);
+  parts.filter = plan::FilterOf(plan_.spec, start.spec.tty);
+  parts.filter.allow_set_gid = plan_.set_gid;
+  parts.deny_jit = plan_.spec.syscalls.deny_jit && !start.file_helper;
   parts.plan = std::move(plan);
   for (std::size_t i = 0; i < streams; ++i) parts.stdio.push_back(std::move(fds[i + 1]));
   parts.channel = std::move(fds[0]);

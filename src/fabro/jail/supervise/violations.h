@@ -1,5 +1,6 @@
 // The reader of a filter's listener: seccomp_unotify(2). It answers every notified call itself and
-// never lets one go on, so that what the guest's memory says later has no influence.
+// lets none go on, so that what the guest's memory says later has no influence; but for a program
+// whose needs are learned, which is at level low and trusted.
 #pragma once
 
 #include <optional>

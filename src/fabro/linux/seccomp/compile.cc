@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <span>
 
+#include "fabro/linux/seccomp/explain.h"
 #include "fabro/linux/seccomp/seccomp.h"
 #include "fabro/linux/seccomp/table.h"
 
@@ -29,7 +30,17 @@ sock_filter Load(std::size_t offset) {
   return Insn(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
 }
 
-sock_filter Return(const Verdict& verdict, Report report) {
+// How a verdict becomes an action: what the listener is asked.
+struct Reporting {
+  Report report;
+  bool learn;  // Everything that is not allowed goes to the listener.
+};
+
+sock_filter Return(const Verdict& verdict, Reporting reporting) {
+  const Report report = reporting.report;
+  if (reporting.learn && verdict.kind != Verdict::Kind::kAllow) {
+    return Insn(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+  }
   std::uint32_t action = SECCOMP_RET_ALLOW;
   const std::uint32_t fail =
       SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(verdict.sys_errno) & SECCOMP_RET_DATA);
@@ -66,7 +77,7 @@ std::size_t LengthOf(const Condition& condition) {
   return 1U + (condition.mask != 0xFFFFFFFF ? 1U : 0U) + condition.values.size();
 }
 
-void AppendClause(const Clause& clause, Report report, Block& out) {
+void AppendClause(const Clause& clause, Reporting report, Block& out) {
   std::size_t skip = 1;  // The return.
   for (const Condition& condition : clause.conditions) skip += LengthOf(condition);
   for (const Condition& condition : clause.conditions) {
@@ -80,7 +91,7 @@ Block CompileRule(const Rule& rule, const FilterOptions& options) {
   Block out;
   for (const Clause& clause : rule.clauses) {
     if (!Holds(clause.when, options)) continue;
-    AppendClause(clause, options.report, out);
+    AppendClause(clause, {options.report, options.learn.has_value()}, out);
     if (clause.conditions.empty()) break;  // Nothing behind it can apply.
   }
   return out;
@@ -92,13 +103,14 @@ bool IsX32Only(const FilterOptions& options, std::uint32_t number) {
 
 Block Leaf(std::uint32_t number, const FilterOptions& options) {
   const Syscall* call = FindSyscall(options.arch, number);
+  const Reporting reporting{options.report, options.learn.has_value()};
   if (call == nullptr) {
     const bool pass = options.level == Level::kLow && !IsX32Only(options, number);
-    return {Return(pass ? Verdict{} : Verdict{Verdict::Kind::kSoft, ENOSYS}, options.report)};
+    return {Return(pass ? Verdict{} : Verdict{Verdict::Kind::kSoft, ENOSYS}, reporting)};
   }
-  const Class& entry = call->classes[static_cast<std::size_t>(options.level)];
+  const Class entry = ClassOf(*call, options);
   if (entry.rule != nullptr) return CompileRule(*entry.rule, options);
-  return {Return(entry.verdict, options.report)};
+  return {Return(entry.verdict, reporting)};
 }
 
 bool Equal(const Block& a, const Block& b) {
@@ -198,12 +210,15 @@ class Emitter {
 
 }  // namespace
 
-Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& options) {
-  if (options.level == Level::kHigh && options.allow_ptrace) {
-    return Failure(Code::kInvalidArgument, "level high never allows ptrace", "ptrace_refused",
-                   "use level medium, or leave out allow_ptrace");
+Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& wanted) {
+  TRY(CheckOptions(wanted));
+  if (wanted.learn && (wanted.level != Level::kLow || wanted.report != Report::kNotify)) {
+    return Failure(Code::kInvalidArgument, "learning needs level low and a listener",
+                   "learn_refused", "use level low");
   }
-  const sock_filter foreign = Return({Verdict::Kind::kKill, 0}, options.report);
+  FilterOptions options = wanted;
+  options.level = wanted.learn.value_or(wanted.level);
+  const sock_filter foreign = Return({Verdict::Kind::kKill, 0}, {options.report, false});
   Block start = {
       Load(offsetof(seccomp_data, arch)),
       Insn(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(options.arch), 1, 0),

@@ -79,10 +79,48 @@ constexpr Value kBpf[] = {{0, "BPF_MAP_CREATE"}, {1, "BPF_MAP_LOOKUP_ELEM"}, {5,
                           {6, "BPF_OBJ_PIN"},    {7, "BPF_OBJ_GET"},         {8, "BPF_PROG_ATTACH"},
                           {18, "BPF_BTF_LOAD"}};
 
+constexpr Value kLocks[] = {{5, "F_GETLK"},      {6, "F_SETLK"},       {7, "F_SETLKW"},
+                            {8, "F_SETOWN"},     {10, "F_SETSIG"},     {36, "F_OFD_GETLK"},
+                            {37, "F_OFD_SETLK"}, {38, "F_OFD_SETLKW"}, {1024, "F_SETLEASE"},
+                            {1026, "F_NOTIFY"}};
+constexpr Value kFlock[] = {{1, "LOCK_SH"}, {2, "LOCK_EX"}, {4, "LOCK_NB"}, {8, "LOCK_UN"}};
+constexpr Value kPrctl[] = {{1, "PR_SET_PDEATHSIG"},
+                            {4, "PR_SET_DUMPABLE"},
+                            {8, "PR_SET_KEEPCAPS"},
+                            {15, "PR_SET_NAME"},
+                            {22, "PR_SET_SECCOMP"},
+                            {23, "PR_CAPBSET_READ"},
+                            {24, "PR_CAPBSET_DROP"},
+                            {28, "PR_SET_SECUREBITS"},
+                            {35, "PR_SET_MM"},
+                            {36, "PR_SET_CHILD_SUBREAPER"},
+                            {38, "PR_SET_NO_NEW_PRIVS"},
+                            {47, "PR_CAP_AMBIENT"},
+                            {53, "PR_SET_SPECULATION_CTRL"},
+                            {62, "PR_SCHED_CORE"},
+                            {0x59616D61, "PR_SET_PTRACER"}};
+constexpr Value kReboot[] = {{0, "CAD_OFF"},
+                             {0x01234567, "RESTART"},
+                             {0x4321FEDC, "POWER_OFF"},
+                             {0x45584543, "KEXEC"},
+                             {0x89ABCDEF, "CAD_ON"},
+                             {0xCDEF0123, "HALT"},
+                             {0xD000FCE2, "SW_SUSPEND"}};
+constexpr Value kSyslog[] = {{2, "READ"},  {3, "READ_ALL"},      {4, "READ_CLEAR"},
+                             {5, "CLEAR"}, {8, "CONSOLE_LEVEL"}, {10, "SIZE_BUFFER"}};
+constexpr Value kUmount[] = {
+    {1, "MNT_FORCE"}, {2, "MNT_DETACH"}, {4, "MNT_EXPIRE"}, {8, "UMOUNT_NOFOLLOW"}};
+constexpr Value kPersona[] = {{0x40000, "ADDR_NO_RANDOMIZE"},  {0x80000, "FDPIC_FUNCPTRS"},
+                              {0x100000, "MMAP_PAGE_ZERO"},    {0x200000, "ADDR_COMPAT_LAYOUT"},
+                              {0x400000, "READ_IMPLIES_EXEC"}, {0x800000, "ADDR_LIMIT_32BIT"},
+                              {0x1000000, "SHORT_INODE"},      {0x2000000, "WHOLE_SECONDS"},
+                              {0x4000000, "STICKY_TIMEOUTS"},  {0x8000000, "ADDR_LIMIT_3GB"}};
+constexpr Value kClocks[] = {{0, "CLOCK_REALTIME"}, {1, "CLOCK_MONOTONIC"}, {11, "CLOCK_TAI"}};
+
 // How one argument is written. A mask tells which part the names are of; what else is set follows
 // in hex.
 struct Part {
-  enum class Form { kNumber, kHex, kName, kFlags };
+  enum class Form { kNumber, kName, kFlags };
   std::uint8_t arg;
   Form form;
   std::uint32_t mask = 0xFFFFFFFF;
@@ -100,12 +138,25 @@ using enum Part::Form;
 constexpr Shape kShapes[] = {
     {"bpf", {{{0, kName, 0xFFFFFFFF, kBpf}}}, 1},
     {"clone", {{{0, kFlags, 0xFFFFFF00, kCloneFlags}}}, 1},
+    {"clock_adjtime", {{{0, kName, 0xFFFFFFFF, kClocks}}}, 1},
+    {"clock_settime", {{{0, kName, 0xFFFFFFFF, kClocks}}}, 1},
+    {"fcntl", {{{0, kNumber}, {1, kName, 0xFFFFFFFF, kLocks}}}, 2},
+    {"flock", {{{0, kNumber}, {1, kFlags, 0xFFFFFFFF, kFlock}}}, 2},
+    {"iopl", {{{0, kNumber}}}, 1},
     {"ioctl", {{{0, kNumber}, {1, kName, 0xFFFFFFFF, kIoctl}}}, 2},
     {"keyctl", {{{0, kName, 0xFFFFFFFF, kKeyctl}}}, 1},
     {"mknod", {{{1, kName, 0xF000, kFileTypes}}}, 1},
     {"mknodat", {{{2, kName, 0xF000, kFileTypes}}}, 1},
-    {"personality", {{{0, kHex}}}, 1},
+    {"kcmp", {{{0, kNumber}, {1, kNumber}}}, 2},
+    {"modify_ldt", {{{0, kNumber}}}, 1},
+    {"perf_event_open", {{{1, kNumber}, {2, kNumber}}}, 2},
+    {"personality", {{{0, kFlags, 0xFFFFFFFF, kPersona}}}, 1},
+    {"pidfd_getfd", {{{0, kNumber}, {1, kNumber}}}, 2},
+    {"prctl", {{{0, kName, 0xFFFFFFFF, kPrctl}}}, 1},
+    {"process_vm_readv", {{{0, kNumber}}}, 1},
+    {"process_vm_writev", {{{0, kNumber}}}, 1},
     {"ptrace", {{{0, kName, 0xFFFFFFFF, kPtrace}, {1, kNumber}}}, 2},
+    {"reboot", {{{2, kName, 0xFFFFFFFF, kReboot}}}, 1},
     {"recvfrom", {{{3, kFlags, 0xFFFFFFFF, kMessageFlags}}}, 1},
     {"recvmmsg", {{{3, kFlags, 0xFFFFFFFF, kMessageFlags}}}, 1},
     {"recvmsg", {{{2, kFlags, 0xFFFFFFFF, kMessageFlags}}}, 1},
@@ -115,6 +166,8 @@ constexpr Shape kShapes[] = {
     {"setns", {{{0, kNumber}, {1, kFlags, 0xFFFFFFFF, kUnshareFlags}}}, 2},
     {"socket", {{{0, kName, 0xFFFFFFFF, kFamilies}, {1, kName, 0xF, kTypes}, {2, kNumber}}}, 3},
     {"socketpair", {{{0, kName, 0xFFFFFFFF, kFamilies}, {1, kName, 0xF, kTypes}}}, 2},
+    {"syslog", {{{0, kName, 0xFFFFFFFF, kSyslog}}}, 1},
+    {"umount2", {{{1, kFlags, 0xFFFFFFFF, kUmount}}}, 1},
     {"unshare", {{{0, kFlags, 0xFFFFFFFF, kUnshareFlags}}}, 1},
 };
 
@@ -141,8 +194,6 @@ std::string Write(const Part& part, const seccomp_data& data) {
   switch (part.form) {
     case kNumber:
       return std::to_string(static_cast<std::int32_t>(whole));
-    case kHex:
-      return Hex(whole);
     case kFlags:
       return Flags(value, part.names);
     case kName:

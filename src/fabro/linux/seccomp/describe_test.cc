@@ -43,6 +43,11 @@ TEST(DescribeTest, DecodesTheArgumentsThatMatter) {
   EXPECT_EQ(DescribeCall(X86("keyctl", {11})), "keyctl(KEYCTL_READ)");
   EXPECT_EQ(DescribeCall(X86("sendto", {3, 0, 0, 0x4001})), "sendto(MSG_OOB|0x4000)");
   EXPECT_EQ(DescribeCall(X86("setns", {~0ULL, 0})), "setns(-1, 0x0)");
+  EXPECT_EQ(DescribeCall(X86("personality", {0x400008})), "personality(READ_IMPLIES_EXEC|0x8)");
+  EXPECT_EQ(DescribeCall(X86("fcntl", {3, 6})), "fcntl(3, F_SETLK)");
+  EXPECT_EQ(DescribeCall(X86("flock", {3, 6})), "flock(3, LOCK_EX|LOCK_NB)");
+  EXPECT_EQ(DescribeCall(X86("prctl", {35, 1})), "prctl(PR_SET_MM)");
+  EXPECT_EQ(DescribeCall(X86("reboot", {0, 0, 0x4321FEDC})), "reboot(POWER_OFF)");
 }
 
 TEST(DescribeTest, NeverShowsPointers) {

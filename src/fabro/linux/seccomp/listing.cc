@@ -21,40 +21,41 @@ void AppendNames(const std::vector<std::string_view>& names, std::string& out) {
   out += line + "\n";
 }
 
-std::string_view WhenText(Clause::When when) {
-  switch (when) {
-    case Clause::When::kAlways:
-      return "";
-    case Clause::When::kSockets:
-      return " [with sockets]";
-    case Clause::When::kNoSockets:
-      return " [network mode none]";
-    case Clause::When::kPtrace:
-      return " [allow_ptrace]";
-    case Clause::When::kTty:
-      return " [with a terminal]";
-    case Clause::When::kNoRandomize:
-      return " [allow_no_randomize]";
-    case Clause::When::kNoLocks:
-      return " [deny_file_locks]";
-    case Clause::When::kNoProcesses:
-      return " [deny_process_creation]";
-    case Clause::When::kSetGid:
-      return " [allow_set_gid]";
-  }
-  return "";
-}
-
 void AppendRule(const Rule& rule, const std::vector<std::string_view>& names, std::string& out) {
   AppendNames(names, out);
   out += "      " + std::string(rule.why) + "\n";
   for (const Clause& clause : rule.clauses) {
-    out += "      " + std::string(clause.text) + std::string(WhenText(clause.when)) + ": " +
+    const std::string when(WhenText(clause.when));
+    out += "      " + std::string(clause.text) + (when.empty() ? "" : " [" + when + "]") + ": " +
            ToString(clause.verdict) + "\n";
   }
 }
 
 }  // namespace
+
+std::string_view WhenText(Clause::When when) {
+  switch (when) {
+    case Clause::When::kAlways:
+      return "";
+    case Clause::When::kSockets:
+      return "with sockets";
+    case Clause::When::kNoSockets:
+      return "network mode none";
+    case Clause::When::kPtrace:
+      return "allow_ptrace";
+    case Clause::When::kTty:
+      return "with a terminal";
+    case Clause::When::kNoRandomize:
+      return "allow_no_randomize";
+    case Clause::When::kNoLocks:
+      return "deny_file_locks";
+    case Clause::When::kNoProcesses:
+      return "deny_process_creation";
+    case Clause::When::kSetGid:
+      return "allow_set_gid";
+  }
+  return "";
+}
 
 std::string PolicyListing(Level level, Arch arch) {
   std::map<std::string, std::vector<std::string_view>> plain;

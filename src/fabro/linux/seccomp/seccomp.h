@@ -16,6 +16,7 @@
 #include <linux/seccomp.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,11 @@ struct FilterOptions {
   // the guest has one group (decision 0009).
   bool allow_set_gid = false;
   Report report = Report::kNotify;
+  std::vector<std::string> allow = {};  // Calls by name that get their class of level low.
+  std::vector<std::string> deny = {};   // Calls by name that are kReported EPERM.
+  // Level low for a program whose needs are to be learned (`faber policy learn`): what this level
+  // would not allow is notified, and the reader lets go on what low allows.
+  std::optional<Level> learn = {};
 
   bool operator==(const FilterOptions&) const = default;
 };
@@ -105,8 +111,9 @@ Verdict VerdictOf(const FilterOptions& options, const seccomp_data& data);
 
 // The filter program for seccomp(SECCOMP_SET_MODE_FILTER), at most 4096 instructions; equal options
 // give equal bytes. It needs no other filter above or below it, and lets its loader go on with
-// sendmsg (to send the listener away), close, execve and exit_group. Error: kInvalidArgument
-// ptrace_refused for allow_ptrace at kHigh.
+// sendmsg (to send the listener away), close, execve and exit_group. Errors: those of
+// CheckOptions() (explain.h); kInvalidArgument learn_refused for `learn` at another level than kLow
+// or without notification.
 Result<std::vector<sock_filter>> CompileFilter(const FilterOptions& options);
 
 // "openat" for 257 on x86_64; empty for a number without a name.

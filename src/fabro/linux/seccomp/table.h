@@ -63,14 +63,32 @@ struct Syscall {
   std::array<Class, 3> classes;  // By Level.
 };
 
-// Ordered by name.
+// Of denials.tsv: a call that some level refuses with a report.
+struct Denial {
+  std::string_view name;
+  std::string_view purpose;
+  std::string_view why;
+};
+
+// Ordered by name, both.
 std::span<const Syscall> SyscallTable();
+std::span<const Denial> Denials();
+
+// The entry of a name, or null.
+const Denial* FindDenial(std::string_view name);
+
+// What a filter with these options makes of a call of the table: the class of its level, unless the
+// options name the call. An allowed one gets its class of level low.
+Class ClassOf(const Syscall& call, const FilterOptions& options);
 
 // Index into SyscallTable() by call number, -1 for a number without a name.
 std::span<const std::int16_t> SyscallNumbers(Arch arch);
 
 // The entry of a number, or null.
 const Syscall* FindSyscall(Arch arch, std::uint32_t number);
+
+// "with sockets"; empty for kAlways.
+std::string_view WhenText(Clause::When when);
 
 // Whether a clause is part of a filter with these options.
 bool Holds(Clause::When when, const FilterOptions& options);

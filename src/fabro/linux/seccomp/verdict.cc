@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 
 #include "fabro/base/error.h"
 #include "fabro/linux/seccomp/seccomp.h"
@@ -62,6 +63,20 @@ const Syscall* FindSyscall(Arch arch, std::uint32_t number) {
   return &SyscallTable()[static_cast<std::size_t>(numbers[number])];
 }
 
+Class ClassOf(const Syscall& call, const FilterOptions& options) {
+  if (std::ranges::find(options.deny, call.name) != options.deny.end()) {
+    return {{Verdict::Kind::kReported, EPERM}, nullptr};
+  }
+  const bool allowed = std::ranges::find(options.allow, call.name) != options.allow.end();
+  return call.classes[static_cast<std::size_t>(allowed ? Level::kLow : options.level)];
+}
+
+const Denial* FindDenial(std::string_view name) {
+  const auto all = Denials();
+  const auto found = std::ranges::lower_bound(all, name, {}, &Denial::name);
+  return found == all.end() || found->name != name ? nullptr : &*found;
+}
+
 bool Holds(Clause::When when, const FilterOptions& options) {
   switch (when) {
     case Clause::When::kAlways:
@@ -97,7 +112,7 @@ Verdict VerdictOf(const FilterOptions& options, const seccomp_data& data) {
     if (options.level == Level::kLow && !x32_only) return {};
     return {Verdict::Kind::kSoft, ENOSYS};
   }
-  const Class& entry = call->classes[static_cast<std::size_t>(options.level)];
+  const Class entry = ClassOf(*call, options);
   return entry.rule == nullptr ? entry.verdict : Decide(*entry.rule, options, data);
 }
 
