@@ -36,12 +36,12 @@ std::string_view ToString(Fate fate);
 
 // One system call that the filter refused and reported.
 struct Violation {
-  std::string syscall;   // "mount".
-  std::string call;      // Decoded: "socket(AF_ALG, SOCK_SEQPACKET, 0)".
-  std::int32_t pid = 0;  // Of the thread, in the jailer's pid namespace.
-  std::string comm;      // The process's name, printable characters only.
-  bool killed = false;   // Class K; else the call got an errno.
-  int sys_errno = 0;     // That errno. 0 of one not killed: it was let go on, to learn of it.
+  std::string syscall;         // "mount".
+  std::string call;            // Decoded: "socket(AF_ALG, SOCK_SEQPACKET, 0)".
+  std::int32_t pid = 0;        // Of the thread, in the jailer's pid namespace.
+  std::string comm;            // The process's name, printable characters only.
+  bool killed = false;         // Class K; else the call got an errno.
+  int sys_errno = 0;           // That errno. 0 of one not killed: it was let go on, to learn of it.
   std::int32_t guest_pid = 0;  // The thread as it knows itself; 0: not known any more.
   friend bool operator==(const Violation&, const Violation&) = default;
 };
