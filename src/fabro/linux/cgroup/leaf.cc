@@ -34,9 +34,12 @@ Leaf::Leaf(Leaf&& other) noexcept
     : group_(std::move(other.group_)),
       live_(std::exchange(other.live_, false)),
       killed_(other.killed_),
+      proven_empty_(other.proven_empty_),
+      final_(other.final_),
       attach_owners_(std::move(other.attach_owners_)),
       attach_(std::move(other.attach_)),
       events_(std::move(other.events_)),
+      reset_(std::move(other.reset_)),
       peak_(std::move(other.peak_)),
       applied_(other.applied_),
       base_(other.base_) {}
@@ -60,6 +63,9 @@ Status Leaf::OpenFiles() {
     events_ = TRY(OpenAt(tree->dir.get(), "cgroup.events", O_RDONLY));
   }
   const Member* memory = group_.Find(Controller::kMemory);
+  if (memory != nullptr && memory->version == Version::kV1) {
+    reset_ = TRY(OpenAt(memory->dir.get(), "memory.max_usage_in_bytes", O_WRONLY));
+  }
   if (memory != nullptr && memory->version == Version::kV2) {
     // Writable, and so to be reset, since Linux 6.12. Before, the leaf serves once. By mode and not
     // by open(2), which lets root have any.
@@ -97,27 +103,31 @@ Result<Counters> Leaf::Read() const {
   return counters;
 }
 
-Result<Usage> Leaf::ReadUsage() const {
+Result<Usage> Leaf::ReadUsage() {
   const Counters now = TRY(Read());
+  if (proven_empty_) final_ = now;
   const Member* memory = group_.Find(Controller::kMemory);
   return UsageBetween(base_, now, memory != nullptr ? memory->version : Version::kV2);
 }
 
 Status Leaf::Kill() {
-  const bool by_freezer =
-      group_.unified() == nullptr || !HasControl(*group_.unified(), "cgroup.kill");
   const bool populated = TRY(Populated());
-  if (!populated) return {};
-  if (by_freezer) applied_.reset();  // KillAll leaves pids.max at 0.
-  killed_ = !by_freezer;
-  return KillAll(group_);
+  if (populated) {
+    const bool by_freezer =
+        group_.unified() == nullptr || !HasControl(*group_.unified(), "cgroup.kill");
+    if (by_freezer) applied_.reset();  // KillAll leaves pids.max at 0.
+    killed_ = !by_freezer;
+    TRY(KillAll(group_));
+  }
+  proven_empty_ = true;
+  return {};
 }
 
 Status Leaf::ResetPeak() {
   const Member* memory = group_.Find(Controller::kMemory);
   if (memory == nullptr) return {};
   if (memory->version == Version::kV1) {
-    TRY(WriteControl(*memory, "memory.max_usage_in_bytes", "0"));
+    if (::pwrite(reset_.get(), "0", 1, 0) != 1) return SysFailure("write", "memory peak");
     return {};
   }
   if (!peak_) return NotReusable(name(), "the kernel cannot reset memory.peak (Linux 6.12 can)");
@@ -126,13 +136,21 @@ Status Leaf::ResetPeak() {
 }
 
 Status Leaf::ResetForReuse() {
-  const bool populated = TRY(Populated());
-  if (populated) return NotReusable(name(), "it still has processes");
+  if (!proven_empty_) {
+    const bool populated = TRY(Populated());
+    if (populated) return NotReusable(name(), "it still has processes");
+  }
   // The kernel counts the kills of a group, and one that was killed once kills what is cloned into
   // it: clone3 compares with the count of the cloner's own group (seen on 6.18).
   if (killed_) return NotReusable(name(), "it was killed");
   TRY(ResetPeak());
-  const Counters now = TRY(Read());
+  Counters now;
+  if (final_) {
+    now = *final_;
+    TRY(ReadCurrent(group_, now));
+  } else {
+    now = TRY(Read());
+  }
   if (now.pids_current != 0)
     return NotReusable(name(), "it still has pids: a zombie is not reaped");
   if (now.memory_current > kReuseResidual.bytes()) {

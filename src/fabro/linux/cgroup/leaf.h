@@ -37,14 +37,18 @@ class Leaf {
   // of credentials: the permission is the opener's, also from inside a user namespace. A parent
   // that writes the pid instead pays up to 14 ms. They are close-on-exec and valid while *this
   // lives.
-  std::span<const int> AttachFds() const { return attach_; }
+  std::span<const int> AttachFds() {
+    final_.reset();
+    proven_empty_ = false;
+    return attach_;
+  }
 
   // The v2 directory for clone3's CLONE_INTO_CGROUP, or -1 on a v1 host. The other trees still need
   // AttachFds(). The kernel checks the cloner's rights there, not the opener's.
   int CloneIntoFd() const;
   // Those of AttachFds() that a child cloned into CloneIntoFd() still writes to: without
   // cgroup.procs, whose writer waits for an RCU grace period (10 ms and more, system-wide).
-  std::span<const int> AttachFdsAfterClone() const {
+  std::span<const int> AttachFdsAfterClone() {
     return CloneIntoFd() >= 0 ? AttachFds().subspan(1)
                               : AttachFds();  // The v2 member is the first.
   }
@@ -53,7 +57,7 @@ class Leaf {
   Status Apply(const Limits& limits);
 
   // Since the leaf was made or last reset.
-  Result<Usage> ReadUsage() const;
+  Result<Usage> ReadUsage();
   // Usage::pids_current alone.
   Result<std::uint64_t> ReadPidsCurrent() const { return cgroup::ReadPidsCurrent(group_); }
 
@@ -64,7 +68,7 @@ class Leaf {
   Status WaitEmpty(Deadline deadline) const { return group_.WaitEmpty(deadline); }
 
   // See KillAll: all processes have ended on return. Read the usage after it: time burnt while
-  // dying counts.
+  // dying counts. Until somebody is let in again that proof stands.
   Status Kill();
 
   // Makes the leaf as new and proves it: no process, no pid, no memory beyond kReuseResidual, peaks
@@ -83,11 +87,14 @@ class Leaf {
 
   Group group_;
   bool live_ = true;
-  bool killed_ = false;  // By cgroup.kill, with processes in it.
+  bool killed_ = false;            // By cgroup.kill, with processes in it.
+  bool proven_empty_ = false;      // By Kill(), and nobody was let in since.
+  std::optional<Counters> final_;  // Read after that: what only processes add to stays so.
   std::vector<UniqueFd> attach_owners_;
   std::vector<int> attach_;
   UniqueFd events_;
-  UniqueFd peak_;  // v2: memory.peak is reset for one descriptor alone, so it is read there too.
+  UniqueFd reset_;  // v1: where writing 0 resets the peak.
+  UniqueFd peak_;   // v2: memory.peak is reset for one descriptor alone, so it is read there too.
   std::optional<Limits> applied_;
   Counters base_;  // The reading from which usage counts.
 };

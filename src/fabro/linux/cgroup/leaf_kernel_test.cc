@@ -159,7 +159,7 @@ TEST_P(LeafKernelTest, KillingOneLeafLeavesItsNeighbourAlone) {
   Leaf first = slot.TakeLeaf().value();
   Leaf second = slot.TakeLeaf().value();
   Lifeline ready = MakeLifeline().value();
-  const auto body = [&](const Leaf& leaf) {
+  const auto body = [&](Leaf& leaf) {
     Enter(leaf);
     if (::write(ready.owner.get(), "x", 1) < 0) ::_exit(1);
     ::pause();

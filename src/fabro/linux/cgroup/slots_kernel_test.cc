@@ -35,7 +35,7 @@ TEST_P(SlotsKernelTest, DestroyingASlotEndsAllInIt) {
   {
     SlotGroup slot = root_->CreateSlot("t").value();
     Leaf leaf = slot.TakeLeaf().value();
-    const auto body = [&](const Leaf& in) {
+    const auto body = [&](Leaf& in) {
       Enter(in);
       if (::write(ready.owner.get(), "x", 1) < 0) ::_exit(1);
       ::pause();

@@ -24,7 +24,7 @@ namespace fabro::cgroup {
 using fabro::testing::StartChild;
 
 // In the child: enters the leaf as a guest does. Only async-signal-safe calls.
-inline void Enter(const Leaf& leaf) {
+inline void Enter(Leaf& leaf) {
   for (const int fd : leaf.AttachFds()) {
     if (::write(fd, "0", 1) != 1) ::_exit(99);
   }

@@ -110,6 +110,16 @@ Result<Counters> ReadCounters(const Group& group) {
   return counters;
 }
 
+Status ReadCurrent(const Group& group, Counters& counters) {
+  if (const Member* memory = group.Find(Controller::kMemory)) {
+    const bool v2 = memory->version == Version::kV2;
+    counters.memory_current =
+        TRY(ReadNumber(*memory, v2 ? "memory.current" : "memory.usage_in_bytes"));
+  }
+  counters.pids_current = TRY(ReadPidsCurrent(group));
+  return {};
+}
+
 Result<std::uint64_t> ReadOomEvents(const Group& group) {
   const Member* memory = group.Find(Controller::kMemory);
   if (memory == nullptr || memory->version != Version::kV2) return std::uint64_t{0};

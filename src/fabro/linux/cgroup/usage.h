@@ -30,6 +30,8 @@ struct Counters {
   std::uint64_t pids_limit_hits = 0;            // Forks refused.
 };
 
+// memory_current and pids_current alone, anew.
+Status ReadCurrent(const Group& group, Counters& counters);
 Result<Counters> ReadCounters(const Group& group);
 // Counters::oom_events and Counters::pids_current alone, 0 where nothing counts them.
 Result<std::uint64_t> ReadOomEvents(const Group& group);
