@@ -1,8 +1,6 @@
 #include "fabro/jail/slots/leases.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include <string_view>
 
 #include "fabro/jail/slots/ids_in_use.h"
+#include "fabro/jail/slots/nameless.h"
 #include "fabro/linux/file.h"
 #include "fabro/linux/proc_info.h"
 
@@ -62,11 +61,6 @@ bool StillThere(int file, const std::string& path) {
   struct stat named{};
   return ::fstat(file, &open) == 0 && ::lstat(path.c_str(), &named) == 0 &&
          open.st_dev == named.st_dev && open.st_ino == named.st_ino;
-}
-
-bool HasName(std::uint32_t id) {
-  // Of all services: ReadIdFacts knows the files alone.
-  return ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr;
 }
 
 }  // namespace
@@ -189,6 +183,7 @@ Result<IdLease> IdPool::Acquire() {
   if (reclaimed) TRY(ReclaimLocked(locked));
   const ProcessIdentity self = TRY(IdentifySelf());
   const std::uint64_t name_space = TRY(OwnPidNamespace());
+  NamelessIds nameless(path_ + "-nameless");  // Of all services: ReadIdFacts knows the files alone.
   for (;;) {
     std::set<std::uint32_t> taken;
     std::size_t free_record = locked.records.size();
@@ -201,7 +196,7 @@ Result<IdLease> IdPool::Acquire() {
       // Old leases may lie at odd places, when the block moved.
       if (taken.contains(id) || taken.contains(id + 1) || (id > 0 && taken.contains(id - 1)))
         continue;
-      if (HasName(id) || HasName(id + 1)) continue;
+      if (!nameless.Contains(id) || !nameless.Contains(id + 1)) continue;
       TRY(WriteRecord(
           locked.file.get(), free_record,
           std::to_string(id) + " " + ToString(self) + " " + std::to_string(name_space)));
