@@ -56,18 +56,30 @@ std::uint64_t OutputLimit(const model::ExecSpec& spec) {
                             : std::numeric_limits<std::uint64_t>::max();
 }
 
-Result<Wiring> StartWithPipes(jail::Jail& jail, const model::ExecSpec& spec, OutputMode mode) {
+struct Streams {
+  jail::GuestStdio guest;
+  UniqueFd in;
+  UniqueFd out;
+  UniqueFd err;
+};
+
+Result<Streams> MakeStreams() {
   Pipe in = TRY(MakePipe(&Pipe::write));
   Pipe out = TRY(MakePipe(&Pipe::read));
   Pipe err = TRY(MakePipe(&Pipe::read));
-  jail::GuestStdio stdio{std::move(in.read), std::move(out.write), std::move(err.write)};
-  jail::Exec exec = TRY(jail.Start(spec, std::move(stdio)));
+  return Streams{{std::move(in.read), std::move(out.write), std::move(err.write)},
+                 std::move(in.write),
+                 std::move(out.read),
+                 std::move(err.read)};
+}
+
+Wiring Wire(jail::Exec exec, Streams streams, const model::ExecSpec& spec, OutputMode mode) {
   const bool pass = mode == OutputMode::kPass;
   const std::uint64_t limit = OutputLimit(spec);
   return Wiring{std::move(exec),
-                OutputStream(std::move(out.read), pass ? STDOUT_FILENO : -1, limit),
-                OutputStream(std::move(err.read), pass ? STDERR_FILENO : -1, limit),
-                InputStream(STDIN_FILENO, std::move(in.write)), UniqueFd()};
+                OutputStream(std::move(streams.out), pass ? STDOUT_FILENO : -1, limit),
+                OutputStream(std::move(streams.err), pass ? STDERR_FILENO : -1, limit),
+                InputStream(STDIN_FILENO, std::move(streams.in)), UniqueFd()};
 }
 
 Result<Wiring> StartWithTerminal(jail::Jail& jail, const model::ExecSpec& spec) {
@@ -185,16 +197,30 @@ class Relay {
 
 }  // namespace
 
-Result<RelayResult> RelayCommand(jail::Jail& jail, const model::ExecSpec& spec, OutputMode mode) {
+Result<RelayResult> RelayInTerminal(jail::Jail& jail, const model::ExecSpec& spec) {
   // Before the start: a signal between the two would end us and not reach the command.
   ForwardedSignals signals = TRY(ForwardedSignals::Block());
-  if (!spec.tty) {
-    Wiring wiring = TRY(StartWithPipes(jail, spec, mode));
-    return Relay(std::move(wiring), std::move(signals)).Run();
-  }
   Wiring wiring = TRY(StartWithTerminal(jail, spec));
   const RawTerminal raw = TRY(RawTerminal::Enter(STDIN_FILENO));
   return Relay(std::move(wiring), std::move(signals)).Run();
+}
+
+Result<RelayedAlone> RelayAlone(jail::Jailer jailer, const model::SandboxSpec& sandbox,
+                                const model::ExecSpec& spec, OutputMode mode) {
+  ForwardedSignals signals = TRY(ForwardedSignals::Block());
+  Streams streams = TRY(MakeStreams());
+  jail::Jail::Alone alone =
+      TRY(jail::Jail::StartAlone(std::move(jailer), sandbox, spec, streams.guest));
+  streams.guest = {};  // What we held would keep the pipes open.
+  Wiring wiring = Wire(std::move(alone.exec), std::move(streams), spec, mode);
+  RelayedAlone relayed;
+  auto result = Relay(std::move(wiring), std::move(signals)).Run();
+  TRY(alone.jail.Confirm());  // Says more than a command that found no Jail.
+  relayed.result = TRY(std::move(result));
+  relayed.info = alone.jail.info();
+  // Nothing of the sandbox is left when we say how it went.
+  TRY_IN("cleaning up the sandbox", alone.jail.Stop());
+  return relayed;
 }
 
 }  // namespace fabro::faber

@@ -27,13 +27,21 @@ struct RelayResult {
   codec::CapturedOutput err;
 };
 
-// Starts `spec` in `jail` and stays with it to the end. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1
-// and SIGUSR2, as far as they were not ignored, are blocked for the process from here on and go to
-// the command; a second SIGINT kills it. With spec.tty our terminal is raw meanwhile and always
-// restored.
+struct RelayedAlone {
+  RelayResult result;
+  model::SandboxInfo info;
+};
+
+// Runs `spec` in a Jail of its own, and stays with it until nothing of it is left. SIGINT, SIGTERM,
+// SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2, as far as they were not ignored, are blocked for the
+// process from here on and go to the command; a second SIGINT kills it. With spec.tty our terminal
+// is raw meanwhile and always restored.
 //
 // An output whose reader is gone is closed for the guest too, which then gets SIGPIPE. Errors: the
 // engine's, and a failed write (a full disk).
-Result<RelayResult> RelayCommand(jail::Jail& jail, const model::ExecSpec& spec, OutputMode mode);
+Result<RelayedAlone> RelayAlone(jail::Jailer jailer, const model::SandboxSpec& sandbox,
+                                const model::ExecSpec& spec, OutputMode mode);
+// The same for a command with a terminal, in `jail`, which stays.
+Result<RelayResult> RelayInTerminal(jail::Jail& jail, const model::ExecSpec& spec);
 
 }  // namespace fabro::faber

@@ -34,6 +34,7 @@
 #include "fabro/linux/scoped_dir.h"
 #include "fabro/linux/socket.h"
 #include "fabro/linux/spawn.h"
+#include "tests/bench/launches.h"
 #include "tests/bench/peers.h"
 
 extern char** environ;
@@ -44,24 +45,20 @@ namespace {
 using std::chrono::steady_clock;
 using Words = std::vector<std::string>;
 
-constexpr char kSocket[] = "/run/faber/jailer.sock";
-
 struct Scale {
   int rounds = 15;
   int launches = 20;  // A round, of what takes less than a millisecond or two.
   int rate_launches = 200;
+  int sustained_seconds = 30;
 };
+
+constexpr int kRateRounds = 3;
 
 std::string Beside(const std::string& name) {
   std::string path(PATH_MAX, '\0');
   const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
   path.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
   return path.substr(0, path.rfind('/') + 1) + name;
-}
-
-Status ExpectSuccess(int wait_status, const std::string& name) {
-  if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return {};
-  return Failure(Code::kInternal, name + " failed with wait status " + std::to_string(wait_status));
 }
 
 // Standard streams are /dev/null, as for the others.
@@ -95,30 +92,12 @@ Status LaunchJail(model::Launch launch) {
   jail::Jailer::Options options;
   options.mode = jail::Jailer::Options::Mode::kRunning;
   jail::Jailer jailer = TRY(jail::Jailer::Open(options));
-  jail::Jail jail = TRY(jail::Jail::Create(std::move(jailer), sandbox));
-  const jail::Relayed relayed = TRY(jail::RunRelayed(jail, exec, {}));
-  TRY(jail.Stop());
+  const jail::RanAlone ran = TRY(jail::RunAlone(std::move(jailer), sandbox, exec, {}));
+  const jail::Relayed& relayed = ran.relayed;
   if (model::ExitCodeOf(relayed.outcome) == 0) return {};
   return Failure(Code::kInternal, "the command ended as " +
                                       std::string(model::ToString(relayed.outcome.fate)) + ": " +
                                       relayed.outcome.message);
-}
-
-struct Contender {
-  std::string name;
-  std::function<Status()> launch;
-  int share = 1;              // One launch in so many of the bare ones, for what is slow.
-  bool needs_jailer = false;  // Else it must not find one.
-  std::optional<Error> failed = std::nullopt;
-  std::vector<double> round_medians = {};  // Microseconds.
-  std::vector<double> all = {};
-};
-
-double Percentile(std::vector<double> values, double part) {
-  if (values.empty()) return 0;
-  const auto at = static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<std::size_t>(at)];
 }
 
 // The jailer that `strict`, `sealed` and `cli` use; it keeps its slots while the others take turns.
@@ -141,6 +120,7 @@ class RunningJailer {
     }
     return RunningJailer(std::move(process));
   }
+  pid_t pid() const { return process_.pid(); }
   RunningJailer(RunningJailer&&) = default;
   RunningJailer& operator=(RunningJailer&&) = delete;
   ~RunningJailer() {
@@ -154,66 +134,6 @@ class RunningJailer {
   Process process_;
 };
 
-// `cli_cold` must not find the running jailer: the socket has another name meanwhile.
-class HiddenSocket {
- public:
-  HiddenSocket() { hidden_ = std::rename(kSocket, kAway) == 0; }
-  HiddenSocket(const HiddenSocket&) = delete;
-  HiddenSocket& operator=(const HiddenSocket&) = delete;
-  ~HiddenSocket() {
-    if (hidden_) std::rename(kAway, kSocket);
-  }
-
- private:
-  static constexpr char kAway[] = "/run/faber/jailer.sock.bench";
-  bool hidden_ = false;
-};
-
-void MeasureRound(Contender& contender, int launches) {
-  if (contender.failed) return;
-  std::optional<HiddenSocket> hidden;
-  if (!contender.needs_jailer) hidden.emplace();
-  std::vector<double> round;
-  for (int i = 0; i < std::max(3, launches / contender.share); ++i) {
-    const auto start = steady_clock::now();
-    Status done = contender.launch();
-    const std::chrono::duration<double, std::micro> took = steady_clock::now() - start;
-    if (!done) {
-      contender.failed = done.error();
-      return;
-    }
-    round.push_back(took.count());
-  }
-  contender.all.insert(contender.all.end(), round.begin(), round.end());
-  contender.round_medians.push_back(Percentile(round, 0.5));
-}
-
-// Launches a second of two processes that launch in a closed loop at the same time.
-Result<double> RateOfTwo(const Contender& contender, int launches) {
-  const auto start = steady_clock::now();
-  std::vector<pid_t> drivers;
-  for (int driver = 0; driver < 2; ++driver) {
-    const pid_t pid = ::fork();
-    if (pid < 0) return SysFailure("fork");
-    if (pid == 0) {
-      for (int i = 0; i < launches; ++i) {
-        if (!contender.launch()) ::_exit(1);
-      }
-      ::_exit(0);
-    }
-    drivers.push_back(pid);
-  }
-  Status all;
-  for (const pid_t pid : drivers) {
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    if (all) all = ExpectSuccess(status, contender.name + " with two drivers");
-  }
-  TRY(std::move(all));
-  const std::chrono::duration<double> took = steady_clock::now() - start;
-  return 2.0 * launches / took.count();
-}
-
 double MedianRatio(const Contender& contender, const Contender& bare) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < contender.round_medians.size(); ++i) {
@@ -225,6 +145,7 @@ double MedianRatio(const Contender& contender, const Contender& bare) {
 struct Report {
   model::Json json = model::Json::MakeObject();
   model::Json peers = model::Json::MakeObject();
+  model::Json rows = model::Json::MakeArray();
 
   void Row(const Contender& contender, const Contender& bare) {
     if (contender.failed) {
@@ -232,10 +153,20 @@ struct Report {
                   contender.failed->ToString().c_str());
       return;
     }
-    std::printf("%-16s  %8.0f us  %8.0f us  %6.2fx  %6.2fx\n", contender.name.c_str(),
-                Percentile(contender.all, 0.5), Percentile(contender.all, 0.99),
-                MedianRatio(contender, bare),
-                Percentile(contender.all, 0.99) / Percentile(bare.all, 0.99));
+    const double p50 = Percentile(contender.all, 0.5);
+    const double p99 = Percentile(contender.all, 0.99);
+    const double ratio = MedianRatio(contender, bare);
+    const double tail = p99 / Percentile(bare.all, 0.99);
+    std::printf("%-16s  %8.0f us  %8.0f us  %8.0f us  %6.2fx  %6.2fx\n", contender.name.c_str(),
+                Percentile(contender.all, 0.1), p50, p99, ratio, tail);
+    rows.Push(model::Json::MakeObject()
+                  .Set("name", contender.name)
+                  .Set("launches", static_cast<std::int64_t>(contender.all.size()))
+                  .Set("p10_us", Percentile(contender.all, 0.1))
+                  .Set("p50_us", p50)
+                  .Set("p99_us", p99)
+                  .Set("p50_ratio", ratio)
+                  .Set("p99_ratio", tail));
   }
 
   void Ours(const Contender& contender, const Contender& bare, bool tail) {
@@ -252,19 +183,22 @@ struct Report {
   }
 };
 
+// The bare rate is measured anew beside each of ours.
 Status MeasureRates(std::vector<Contender>& ours, const Contender& bare, const Scale& scale,
                     Report& report) {
-  double baseline = 0;
-  for (int round = 0; round < 3; ++round) {
-    const double rate = TRY(RateOfTwo(bare, scale.rate_launches * 2));
-    baseline = std::max(baseline, rate);
-  }
   for (Contender& contender : ours) {
     if (!contender.needs_jailer || contender.failed || contender.name == "cli") continue;
-    const double rate = TRY(RateOfTwo(contender, scale.rate_launches));
-    report.json.Set(contender.name + "_rate_ratio_2", rate / baseline);
-    std::printf("%-16s  %8.0f /s with 2 drivers, %.2fx of bare (%.0f /s)\n", contender.name.c_str(),
-                rate, rate / baseline, baseline);
+    std::vector<double> ratios;
+    std::vector<double> rates;
+    for (int round = 0; round < kRateRounds; ++round) {
+      const double baseline = TRY(RateOfTwo(bare, scale.rate_launches * 2));
+      const double rate = TRY(RateOfTwo(contender, scale.rate_launches));
+      rates.push_back(rate);
+      ratios.push_back(rate / baseline);
+    }
+    report.json.Set(contender.name + "_rate_ratio_2", Percentile(ratios, 0.5));
+    std::printf("%-16s  %8.0f /s with 2 drivers, %.2fx of bare\n", contender.name.c_str(),
+                Percentile(rates, 0.5), Percentile(ratios, 0.5));
   }
   return {};
 }
@@ -291,7 +225,10 @@ Status Measure(const Scale& scale, const std::string& out) {
   std::vector<Peer> known = FindPeers(scratch.path());
   for (const Peer& peer : known) {
     if (peer.argv.empty()) continue;
-    peers.push_back({peer.name, [&peer] { return SpawnAndWait(peer.argv); }, 4, false});
+    peers.push_back({.name = peer.name,
+                     .launch = [&peer] { return SpawnAndWait(peer.argv); },
+                     .share = 4,
+                     .hides_v2 = peer.hides_v2});
   }
 
   for (int round = 0; round < scale.rounds; ++round) {
@@ -302,7 +239,7 @@ Status Measure(const Scale& scale, const std::string& out) {
   if (bare.failed) return *bare.failed;
 
   Report report;
-  std::printf("%-16s  %11s  %11s  %7s  %7s\n", "", "p50", "p99", "p50", "p99");
+  std::printf("%-16s  %11s  %11s  %11s  %7s  %7s\n", "", "p10", "p50", "p99", "p50", "p99");
   report.Row(bare, bare);
   for (const Contender& contender : ours) report.Ours(contender, bare, contender.needs_jailer);
   for (const Contender& contender : peers) {
@@ -315,7 +252,12 @@ Status Measure(const Scale& scale, const std::string& out) {
     if (peer.argv.empty()) report.peers.Set(peer.name + "_p50_ratio", "absent");
   }
   report.json.Set("peers", report.peers);
+  report.json.Set("launches", report.rows);
   TRY(MeasureRates(ours, bare, scale, report));
+  if (scale.sustained_seconds > 0) {
+    const model::Json sustained = TRY(Sustain(ours.front(), scale.sustained_seconds, jailer.pid()));
+    report.json.Set("sustained", sustained);
+  }
   if (out.empty()) return {};
   return ReplaceFile(out, codec::Indented(report.json) + "\n");
 }
@@ -326,7 +268,7 @@ int Main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--quick") {
-      scale = {.rounds = 5, .launches = 8, .rate_launches = 50};
+      scale = {.rounds = 5, .launches = 8, .rate_launches = 50, .sustained_seconds = 0};
     } else if (word == "--out" && i + 1 < argc) {
       out = argv[++i];
     } else {

@@ -47,33 +47,30 @@ Result<RunArguments> Arguments(const Invocation& invocation) {
   return ReadRunArguments(invocation, std::move(base), caller);
 }
 
-Result<jail::Jail> MakeJail(const model::RunRequest& request) {
+void PrintNotices(const model::SandboxInfo& info) {
+  for (const std::string& notice : info.notices) {
+    const std::string text = "faber: " + notice + "\n";
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+}
+
+Result<RelayedAlone> RunInSandbox(const model::RunRequest& request, OutputMode mode) {
   jail::Jailer::Options options;
   // A terminal's sandbox is never one of a running jailer's prepared ones (isolation engine, 2.4).
   if (request.exec.tty) options.mode = jail::Jailer::Options::Mode::kChild;
   jail::Jailer jailer = TRY(jail::Jailer::Open(options));
-  return jail::Jail::Create(std::move(jailer), request.sandbox);
-}
-
-struct Ended {
-  RelayResult result;
-  model::SandboxInfo info;
-};
-
-Result<Ended> RunInSandbox(const model::RunRequest& request, OutputMode mode) {
-  jail::Jail jail = TRY(MakeJail(request));
-  Ended ended;
-  ended.info = jail.info();
-  if (mode == OutputMode::kPass) {
-    for (const std::string& notice : ended.info.notices) {
-      const std::string text = "faber: " + notice + "\n";
-      std::fwrite(text.data(), 1, text.size(), stderr);
-    }
+  if (!request.exec.tty) {
+    RelayedAlone alone = TRY(RelayAlone(std::move(jailer), request.sandbox, request.exec, mode));
+    if (mode == OutputMode::kPass) PrintNotices(alone.info);
+    return alone;
   }
-  ended.result = TRY(RelayCommand(jail, request.exec, mode));
-  // Nothing of the sandbox is left when we say how it went.
+  jail::Jail jail = TRY(jail::Jail::Create(std::move(jailer), request.sandbox));
+  RelayedAlone relayed;
+  relayed.info = jail.info();
+  if (mode == OutputMode::kPass) PrintNotices(relayed.info);
+  relayed.result = TRY(RelayInTerminal(jail, request.exec));
   TRY_IN("cleaning up the sandbox", jail.Stop());
-  return ended;
+  return relayed;
 }
 
 int FailRun(const Error& error, bool json) {
@@ -84,7 +81,7 @@ int FailRun(const Error& error, bool json) {
   return Print(body.Dump() + "\n", kExitRefused);
 }
 
-int Report(const RunArguments& arguments, Ended ended) {
+int Report(const RunArguments& arguments, RelayedAlone ended) {
   const model::Outcome& outcome = ended.result.outcome;
   const int status = model::ExitCodeOf(outcome);
   if (arguments.json) {

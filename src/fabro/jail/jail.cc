@@ -1,15 +1,11 @@
 #include "fabro/jail/jail.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <mutex>
 #include <string_view>
@@ -20,6 +16,7 @@
 #include "fabro/jail/open_sources.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/start_jailer.h"
 #include "fabro/linux/file.h"
 #include "fabro/linux/poll.h"
 #include "fabro/linux/socket.h"
@@ -32,12 +29,12 @@ using std::chrono::steady_clock;
 
 constexpr auto kAnswerLimit = std::chrono::seconds(30);
 
-Error JailGone(std::string what) {
-  return Failure(Code::kUnavailable, std::move(what), "jail_gone", "make a new sandbox");
-}
-
 Error Unreachable(std::string what, std::string fix) {
   return Failure(Code::kUnavailable, std::move(what), "jailer_unreachable", std::move(fix));
+}
+
+Error JailGone(std::string what) {
+  return Failure(Code::kUnavailable, std::move(what), "jail_gone", "make a new sandbox");
 }
 
 struct Answer {
@@ -78,93 +75,26 @@ std::uint32_t NextRequest() {
   return number;
 }
 
-Result<Answer> Ask(int socket, Type type, std::string_view body, std::span<const int> fds,
-                   Type expected) {
+// Gives the number of the request.
+Result<std::uint32_t> Send(int socket, Type type, std::string_view body, std::span<const int> fds) {
   const std::uint32_t request = NextRequest();
   const Status sent = SendMessage(socket, protocol::EncodeFrame(type, request, body), fds);
-  if (!sent) {
-    // A jailer that does not serve us says so and hangs up before we have asked.
-    const auto refusal = ReceiveAnswer(socket, request, steady_clock::now());
-    return refusal ? JailGone("the jailer has ended") : refusal.error();
-  }
+  if (sent) return request;
+  // A jailer that does not serve us says so and hangs up before we have asked.
+  const auto refusal = ReceiveAnswer(socket, request, steady_clock::now());
+  return refusal ? JailGone("the jailer has ended") : refusal.error();
+}
+
+Result<Answer> Receive(int socket, std::uint32_t request, Type expected) {
   Answer answer = TRY(ReceiveAnswer(socket, request, steady_clock::now() + kAnswerLimit));
   if (answer.type != expected) return JailGone("the jailer gave an answer to another question");
   return answer;
 }
 
-std::string BesideThisProgram() {
-  std::string path(PATH_MAX, '\0');
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-  path.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash) + "/faber-jailer";
-}
-
-Result<std::string> FindProgram(const std::string& wanted) {
-  if (!wanted.empty()) return wanted;
-  const std::string beside = BesideThisProgram();
-  if (!beside.empty() && ::access(beside.c_str(), X_OK) == 0) return beside;
-  const char* path = std::getenv("PATH");
-  const std::string_view dirs = path == nullptr ? "" : path;
-  for (std::size_t begin = 0; begin < dirs.size();) {
-    const std::size_t end = std::min(dirs.find(':', begin), dirs.size());
-    const std::string candidate = std::string(dirs.substr(begin, end - begin)) + "/faber-jailer";
-    if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-    begin = end + 1;
-  }
-  return Unreachable("faber-jailer is neither beside this program nor in PATH",
-                     "install it beside this program");
-}
-
-struct SpawnActions {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  SpawnActions() {
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawnattr_init(&attributes);
-  }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  ~SpawnActions() {
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-  }
-};
-
-// In a session of its own, so that a Ctrl-C of the caller's terminal does not reach it: it ends
-// when its connection does. It gets no descriptor but the connection, and an empty environment.
-Result<pid_t> StartJailer(const std::string& program, int connection) {
-  constexpr int kConnectionFd = 3;
-  constexpr int kAbove = 10;
-  // dup2 onto itself would keep close-on-exec.
-  const UniqueFd high(::fcntl(connection, F_DUPFD_CLOEXEC, kAbove));
-  if (!high) return SysFailure("F_DUPFD_CLOEXEC");
-  SpawnActions spawn;
-  ::posix_spawn_file_actions_adddup2(&spawn.actions, high.get(), kConnectionFd);
-  for (int fd = 0; fd <= 1; ++fd) {
-    ::posix_spawn_file_actions_addopen(&spawn.actions, fd, "/dev/null", O_RDWR, 0);
-  }
-  ::posix_spawn_file_actions_addclosefrom_np(&spawn.actions, kConnectionFd + 1);
-  sigset_t none;
-  sigset_t all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&spawn.attributes, &none);
-  ::posix_spawnattr_setsigdefault(&spawn.attributes, &all);
-  ::posix_spawnattr_setflags(&spawn.attributes,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string name = "faber-jailer";
-  char* argv[] = {name.data(), nullptr};
-  char* env[] = {nullptr};
-  pid_t pid = -1;
-  const int error =
-      ::posix_spawn(&pid, program.c_str(), &spawn.actions, &spawn.attributes, argv, env);
-  if (error != 0) {
-    Error failure = SysFailureOf(error, "starting", program);
-    failure.reason = "jailer_unreachable";
-    return failure;
-  }
-  return pid;
+Result<Answer> Ask(int socket, Type type, std::string_view body, std::span<const int> fds,
+                   Type expected) {
+  const std::uint32_t request = TRY(Send(socket, type, body, fds));
+  return Receive(socket, request, expected);
 }
 
 void Reap(std::optional<pid_t>& child) {
@@ -194,14 +124,16 @@ Result<Jailer> Jailer::Open(const Options& options) {
   const std::string directory = RunDirectory();
   if (options.mode != Mode::kChild && !directory.empty()) {
     Result<UniqueFd> running = ConnectUnix(directory + "/jailer.sock", SocketType::kSeqPacket);
-    if (running && Ask(running->get(), Type::kHello, {}, {}, Type::kHelloOk)) {
+    // With no other way there is nothing to decide: every message says its version.
+    if (running && (options.mode == Mode::kRunning ||
+                    Ask(running->get(), Type::kHello, {}, {}, Type::kHelloOk))) {
       return Jailer(*std::move(running), std::nullopt);
     }
   }
   if (options.mode == Mode::kRunning) {
     return Unreachable("no jailer of this user listens in " + directory, "start one: faber jailer");
   }
-  const std::string program = TRY(FindProgram(options.program));
+  const std::string program = TRY(FindJailer(options.program));
   SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
   const pid_t pid = TRY(StartJailer(program, pair.second.get()));
   pair.second.reset();
@@ -219,6 +151,8 @@ struct Exec::State {
   UniqueFd channel;
   UniqueFd terminal;
   std::optional<model::Outcome> outcome;
+  bool accepted = false;
+  Status Receive();
 };
 
 Exec::Exec(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -245,26 +179,36 @@ Status Exec::Terminate(model::Fate fate, std::chrono::milliseconds grace) {
 }
 
 Result<std::optional<model::Outcome>> Exec::Poll() {
-  if (!state_->outcome) {
+  while (!state_->outcome) {
     const short events = TRY(PollOne(state_->channel.get(), POLLIN, steady_clock::now()));
     if (events == 0) return std::optional<model::Outcome>();
-    TRY(Wait());
+    TRY(state_->Receive());
   }
   return state_->outcome;
 }
 
-Result<model::Outcome> Exec::Wait() {
-  if (state_->outcome) return *state_->outcome;
-  auto answer = ReceiveAnswer(state_->channel.get(), 0, std::nullopt);
-  model::Outcome outcome;
-  if (answer && answer->type == Type::kOutcome) {
-    outcome = TRY(protocol::DecodeOutcome(answer->body));
-  } else {
-    outcome.fate = model::Fate::kInfrastructureFailure;
-    outcome.message = answer ? "the jailer gave no outcome" : answer.error().ToString();
+// One message of the jailer: the outcome, or what stands for it.
+Status Exec::State::Receive() {
+  auto answer = ReceiveAnswer(channel.get(), 0, std::nullopt);
+  if (!accepted) {  // StartAlone did not wait for it.
+    if (!answer) return answer.error();
+    accepted = answer->type == Type::kAccepted;
+    if (accepted) return {};
   }
-  state_->outcome = outcome;
-  return outcome;
+  model::Outcome received;
+  if (answer && answer->type == Type::kOutcome) {
+    received = TRY(protocol::DecodeOutcome(answer->body));
+  } else {
+    received.fate = model::Fate::kInfrastructureFailure;
+    received.message = answer ? "the jailer gave no outcome" : answer.error().ToString();
+  }
+  outcome = std::move(received);
+  return {};
+}
+
+Result<model::Outcome> Exec::Wait() {
+  while (!state_->outcome) TRY(state_->Receive());
+  return *state_->outcome;
 }
 
 struct Jail::State {
@@ -273,11 +217,25 @@ struct Jail::State {
   model::SandboxInfo info;
   std::mutex asking;  // One request with a reply at a time.
   bool live = true;
+  std::uint32_t created = 0;  // Requests of StartAlone whose answers are still to come.
+  std::uint32_t stopping = 0;
 
+  Status Confirm() {
+    const std::uint32_t request = std::exchange(created, 0);
+    if (request == 0) return {};
+    const Result<Answer> answer = Receive(connection.get(), request, Type::kReady);
+    if (!answer) {
+      stopping = 0;  // What was not made does not end either.
+      return answer.error();
+    }
+    info = TRY(protocol::DecodeSandboxInfo(answer->body));
+    return {};
+  }
   Status Stop() {
     const std::lock_guard<std::mutex> lock(asking);
     if (!std::exchange(live, false)) return {};
-    const auto stopped = Ask(connection.get(), Type::kStop, {}, {}, Type::kStopped);
+    const auto stopped = stopping != 0 ? Receive(connection.get(), stopping, Type::kStopped)
+                                       : Ask(connection.get(), Type::kStop, {}, {}, Type::kStopped);
     connection.reset();
     Reap(child);
     if (!stopped) return stopped.error();
@@ -291,7 +249,7 @@ Jail::Jail(Jail&&) noexcept = default;
 Jail& Jail::operator=(Jail&&) noexcept = default;
 Jail::~Jail() = default;
 
-Result<Jail> Jail::Create(Jailer jailer, const model::SandboxSpec& wanted) {
+Result<Jail> Jail::Wish(Jailer jailer, const model::SandboxSpec& wanted) {
   model::SandboxSpec spec = wanted;
   auto state = std::make_unique<State>();
   state->connection = std::move(jailer.connection_);
@@ -299,11 +257,20 @@ Result<Jail> Jail::Create(Jailer jailer, const model::SandboxSpec& wanted) {
   TRY(plan::CheckSandbox(spec));
   TRY(PrepareDiskLimit(spec));
   const std::vector<UniqueFd> sources = TRY(OpenSources(spec));
-  const Answer answer = TRY(Ask(state->connection.get(), Type::kCreate, protocol::Encode(spec),
-                                Numbers(sources), Type::kReady));
-  model::SandboxInfo info = TRY(protocol::DecodeSandboxInfo(answer.body));
-  state->info = std::move(info);
+  state->created =
+      TRY(Send(state->connection.get(), Type::kCreate, protocol::Encode(spec), Numbers(sources)));
   return Jail(std::move(state));
+}
+
+Result<Jail> Jail::Create(Jailer jailer, const model::SandboxSpec& spec) {
+  Jail jail = TRY(Wish(std::move(jailer), spec));
+  TRY(jail.Confirm());
+  return jail;
+}
+
+Status Jail::Confirm() {
+  const std::lock_guard<std::mutex> lock(state_->asking);
+  return state_->Confirm();
 }
 
 Result<Jail> Jail::Reattach(Jailer jailer) {
@@ -319,12 +286,9 @@ const model::SandboxInfo& Jail::info() const { return state_->info; }
 
 namespace {
 
-struct Started {
-  UniqueFd channel;
-  UniqueFd terminal;
-};
-
-Result<Started> StartOn(int connection, const protocol::StartExec& start, const GuestStdio& stdio) {
+// Sends the order and gives our end of the channel.
+Result<UniqueFd> Order(int connection, const protocol::StartExec& start, const GuestStdio& stdio,
+                       std::uint32_t request) {
   SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
   std::vector<int> fds = {pair.second.get()};
   if (!start.spec.tty) {
@@ -337,20 +301,47 @@ Result<Started> StartOn(int connection, const protocol::StartExec& start, const 
     }
   }
   // One message: requests of several threads cannot mix, and this one has no reply here.
-  if (!SendMessage(connection, protocol::EncodeFrame(Type::kExec, 0, protocol::Encode(start)),
+  if (!SendMessage(connection, protocol::EncodeFrame(Type::kExec, request, protocol::Encode(start)),
                    fds)) {
     return JailGone("the jailer has ended");
   }
-  pair.second.reset();
-  Answer answer = TRY(ReceiveAnswer(pair.first.get(), 0, steady_clock::now() + kAnswerLimit));
-  if (answer.type != Type::kAccepted) return JailGone("the jailer did not accept the command");
+  return std::move(pair.first);
+}
+
+struct Started {
+  UniqueFd channel;
+  UniqueFd terminal;
+};
+
+Result<Started> StartOn(int connection, const protocol::StartExec& start, const GuestStdio& stdio) {
   Started started;
-  started.channel = std::move(pair.first);
+  started.channel = TRY(Order(connection, start, stdio, 0));
+  Answer answer = TRY(ReceiveAnswer(started.channel.get(), 0, steady_clock::now() + kAnswerLimit));
+  if (answer.type != Type::kAccepted) return JailGone("the jailer did not accept the command");
   if (!answer.fds.empty()) started.terminal = std::move(answer.fds[0]);
   return started;
 }
 
 }  // namespace
+
+Result<Jail::Alone> Jail::StartAlone(Jailer jailer, const model::SandboxSpec& spec,
+                                     const model::ExecSpec& exec, const GuestStdio& stdio) {
+  TRY(plan::CheckExec(exec));
+  Jail jail = TRY(Wish(std::move(jailer), spec));
+  protocol::StartExec start;
+  start.spec = exec;
+  start.then_stop = true;
+  jail.state_->stopping = NextRequest();
+  auto channel = Order(jail.state_->connection.get(), start, stdio, jail.state_->stopping);
+  if (!channel) {
+    jail.state_->stopping = 0;
+    TRY(jail.Confirm());  // A refusal says more.
+    return channel.error();
+  }
+  auto state = std::make_unique<Exec::State>();
+  state->channel = *std::move(channel);
+  return Alone{std::move(jail), Exec(std::move(state))};
+}
 
 Result<Exec> Jail::Start(const model::ExecSpec& spec, GuestStdio stdio) {
   TRY(plan::CheckExec(spec));
@@ -358,6 +349,7 @@ Result<Exec> Jail::Start(const model::ExecSpec& spec, GuestStdio stdio) {
   auto state = std::make_unique<Exec::State>();
   state->channel = std::move(started.channel);
   state->terminal = std::move(started.terminal);
+  state->accepted = true;
   return Exec(std::move(state));
 }
 
@@ -369,6 +361,7 @@ Result<Exec> Jail::StartFileHelper(GuestStdio stdio) {
   Started started = TRY(StartOn(state_->connection.get(), start, stdio));
   auto state = std::make_unique<Exec::State>();
   state->channel = std::move(started.channel);
+  state->accepted = true;
   return Exec(std::move(state));
 }
 

@@ -40,7 +40,8 @@ class Jailer {
   };
 
   // From any thread: the jailer watches its connection, not its parent, so it outlives the thread,
-  // and the process too while somebody holds the connection. Checks the version.
+  // and the process too while somebody holds the connection. One that runs and does not serve us is
+  // passed over, but with kRunning its refusal is the Error of the first request.
   static Result<Jailer> Open(const Options& options);
 
   // Takes over a connection that another process handed on (Jail::ReleaseLease).
@@ -119,6 +120,15 @@ class Jail {
   // 5 s). A jailer that listens clears up and proves what it keeps for another Jail behind that.
   Status Stop();
 
+  // Create and Start for a Jail that ends with its one command, without a wait for the answers in
+  // between: a launch is then one message each way. What went wrong on the way is the Error of
+  // Confirm(). Not for commands with a terminal.
+  struct Alone;
+  static Result<Alone> StartAlone(Jailer jailer, const model::SandboxSpec& spec,
+                                  const model::ExecSpec& exec, const GuestStdio& stdio);
+  // After the command's Outcome, and before info(): whether the Jail was made at all.
+  Status Confirm();
+
   // Gives the lease away: the Jail lives on as long as somebody holds the returned connection. A
   // jailer that was our child becomes a zombie of ours when that is over.
   UniqueFd ReleaseLease();
@@ -126,7 +136,14 @@ class Jail {
  private:
   struct State;
   explicit Jail(std::unique_ptr<State> state);
+  // Sends the wish; Confirm() has the answer.
+  static Result<Jail> Wish(Jailer jailer, const model::SandboxSpec& spec);
   std::unique_ptr<State> state_;
+};
+
+struct Jail::Alone {
+  Jail jail;
+  Exec exec;
 };
 
 }  // namespace fabro::jail

@@ -115,7 +115,8 @@ class Relay {
   }
 
   Status TakeOutcome() {
-    model::Outcome outcome = TRY(exec_.Wait());
+    std::optional<model::Outcome> outcome = TRY(exec_.Poll());
+    if (!outcome) return {};
     outcome_ = std::move(outcome);
     in_.reset();
     drain_until_ = steady_clock::now() + options_.drain;
@@ -184,27 +185,64 @@ class Relay {
   steady_clock::time_point drain_until_{};
 };
 
+struct Streams {
+  GuestStdio guest;
+  UniqueFd in;
+  UniqueFd out;
+  UniqueFd err;
+};
+
+Result<Streams> MakeStreams(const RelayOptions& options) {
+  Streams streams;
+  Pipe out = TRY(MakePipe());
+  Pipe err = TRY(MakePipe());
+  if (options.stdin_fd >= 0) {
+    Pipe feed = TRY(MakePipe());
+    streams.guest.in = std::move(feed.read_end);
+    streams.in = std::move(feed.write_end);
+  } else {
+    streams.guest.in = TRY(Open("/dev/null", O_RDONLY));
+  }
+  streams.guest.out = std::move(out.write_end);
+  streams.guest.err = std::move(err.write_end);
+  streams.out = std::move(out.read_end);
+  streams.err = std::move(err.read_end);
+  return streams;
+}
+
+Result<Relayed> Stay(Exec exec, Streams streams, const model::ExecSpec& spec,
+                     const RelayOptions& options) {
+  streams.guest = {};  // The guest has its own; what we held would keep the pipes open.
+  Relay relay(std::move(exec), spec, options);
+  TRY(relay.TakePipes(std::move(streams.in), std::move(streams.out), std::move(streams.err)));
+  return relay.Run();
+}
+
 }  // namespace
 
 Result<Relayed> RunRelayed(Jail& jail, const model::ExecSpec& spec, const RelayOptions& options) {
-  Pipe out = TRY(MakePipe());
-  Pipe err = TRY(MakePipe());
-  UniqueFd in;
-  GuestStdio stdio;
-  if (options.stdin_fd >= 0) {
-    Pipe feed = TRY(MakePipe());
-    stdio.in = std::move(feed.read_end);
-    in = std::move(feed.write_end);
+  Streams streams = TRY(MakeStreams(options));
+  Exec exec = TRY(jail.Start(spec, std::move(streams.guest)));
+  return Stay(std::move(exec), std::move(streams), spec, options);
+}
+
+Result<RanAlone> RunAlone(Jailer jailer, const model::SandboxSpec& sandbox,
+                          const model::ExecSpec& spec, const RelayOptions& options) {
+  // What waits for a jailer of ours, or for a mount on disk to be gone, is told by its answer.
+  const bool wait = jailer.is_child() || sandbox.workspace.kind == model::WorkspaceKind::kDisk;
+  Streams streams = TRY(MakeStreams(options));
+  Jail::Alone alone = TRY(Jail::StartAlone(std::move(jailer), sandbox, spec, streams.guest));
+  RanAlone ran;
+  auto relayed = Stay(std::move(alone.exec), std::move(streams), spec, options);
+  TRY(alone.jail.Confirm());  // Says more than a command that found no Jail.
+  ran.relayed = TRY(std::move(relayed));
+  ran.info = alone.jail.info();
+  if (wait || !ran.relayed.outcome.cleanup_succeeded) {
+    TRY(alone.jail.Stop());
   } else {
-    UniqueFd null = TRY(Open("/dev/null", O_RDONLY));
-    stdio.in = std::move(null);
+    (void)alone.jail.ReleaseLease();
   }
-  stdio.out = std::move(out.write_end);
-  stdio.err = std::move(err.write_end);
-  Exec exec = TRY(jail.Start(spec, std::move(stdio)));
-  Relay relay(std::move(exec), spec, options);
-  TRY(relay.TakePipes(std::move(in), std::move(out.read_end), std::move(err.read_end)));
-  return relay.Run();
+  return ran;
 }
 
 }  // namespace fabro::jail

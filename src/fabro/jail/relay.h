@@ -40,4 +40,13 @@ struct Relayed {
 // Starts `spec` (without tty) in the Jail and stays with it to the end.
 Result<Relayed> RunRelayed(Jail& jail, const model::ExecSpec& spec, const RelayOptions& options);
 
+// Jail::StartAlone and the same: the launch of one command in a Jail of its own. `Relayed` comes
+// when no process of the guest is left.
+struct RanAlone {
+  Relayed relayed;
+  model::SandboxInfo info;
+};
+Result<RanAlone> RunAlone(Jailer jailer, const model::SandboxSpec& sandbox,
+                          const model::ExecSpec& spec, const RelayOptions& options);
+
 }  // namespace fabro::jail

@@ -131,7 +131,6 @@ struct SpawnInit {
   char hostname[kNameMax] = {};
   std::uint16_t place_count = 0;
   char places[kPlaceBytes] = {};  // Each: octet 1 (mode 1777) or 0 (0755), name\0, target\0.
-
   friend bool operator==(const SpawnInit&, const SpawnInit&) = default;
 };
 

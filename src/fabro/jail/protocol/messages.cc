@@ -226,6 +226,7 @@ std::string Encode(const StartExec& start) {
   out.Bool(start.spec.tty);
   out.Bool(start.spec.keep_background);
   out.Bool(start.file_helper);
+  out.Bool(start.then_stop);
   return out.Take();
 }
 
@@ -239,6 +240,7 @@ Result<StartExec> DecodeStartExec(std::string_view body) {
   start.spec.tty = in.Bool();
   start.spec.keep_background = in.Bool();
   start.file_helper = in.Bool();
+  start.then_stop = in.Bool();
   return Checked(in, std::move(start), "exec");
 }
 

@@ -65,6 +65,9 @@ Result<Frame> DecodeFrame(std::string_view packet);
 struct StartExec {
   model::ExecSpec spec;
   bool file_helper = false;  // Our own program instead of spec.argv[0].
+  // The Jail ends with this command as if kStop followed; the reply, kStopped, has the number of
+  // the kExec. That no guest is left is already in the Outcome (cleanup_succeeded).
+  bool then_stop = false;
   friend bool operator==(const StartExec&, const StartExec&) = default;
 };
 

@@ -1,12 +1,15 @@
 #include "fabro/jail/supervise/peer.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "fabro/linux/file.h"
 #include "fabro/linux/poll.h"
@@ -20,14 +23,22 @@ Error Refused(std::string what) {
                  "start a jailer of your own (faber does so by itself)");
 }
 
-Result<bool> SameNamespace(pid_t pid, const char* name) {
-  struct stat theirs{};
-  struct stat ours{};
-  const std::string path = "/proc/" + std::to_string(pid) + "/ns/" + name;
-  const std::string own = std::string("/proc/self/ns/") + name;
-  if (::stat(path.c_str(), &theirs) != 0) return SysFailure("stat", path);
-  if (::stat(own.c_str(), &ours) != 0) return SysFailure("stat", own);
-  return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+constexpr std::array kNamespaces = {"cgroup", "mnt", "net", "user"};
+
+// Which ones `process` ("self" or a pid) is in, in the order of kNamespaces.
+Result<std::array<std::pair<dev_t, ino_t>, kNamespaces.size()>> NamespacesOf(
+    const std::string& process) {
+  const std::string path = "/proc/" + process + "/ns";
+  const UniqueFd directory = TRY(Open(path, O_PATH | O_DIRECTORY));
+  std::array<std::pair<dev_t, ino_t>, kNamespaces.size()> found;
+  for (std::size_t i = 0; i < kNamespaces.size(); ++i) {
+    struct stat status{};
+    if (::fstatat(directory.get(), kNamespaces[i], &status, 0) != 0) {
+      return SysFailure("stat", path + "/" + kNamespaces[i]);
+    }
+    found[i] = {status.st_dev, status.st_ino};
+  }
+  return found;
 }
 
 // The control groups of a process, one tree a line. A jailer moves itself (and its callers, where
@@ -53,10 +64,12 @@ Status CheckPeer(int connection) {
   if (peer.uid != ::geteuid()) return Refused("the caller is another user");
   const Result<UniqueFd> pidfd = PeerPidfd(connection);
   if (!pidfd) return Refused("this kernel cannot say who the caller is (Linux 6.5)");
-  for (const char* name : {"cgroup", "mnt", "net", "user"}) {
-    const Result<bool> same = SameNamespace(peer.pid, name);
-    if (!same || !*same) {
-      return Refused(std::string("the caller is in another ") + name + " namespace");
+  // Ours never change: a setns of the jailer's is over before it takes the next caller.
+  static const auto own = NamespacesOf("self");
+  const auto theirs_in = NamespacesOf(std::to_string(peer.pid));
+  for (std::size_t i = 0; i < kNamespaces.size(); ++i) {
+    if (!own || !theirs_in || (*own)[i] != (*theirs_in)[i]) {
+      return Refused(std::string("the caller is in another ") + kNamespaces[i] + " namespace");
     }
   }
   const std::string ours = TRY(GroupsOf("self"));

@@ -5,8 +5,9 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
-#include <sstream>
+#include <string_view>
 
 #include "fabro/linux/file.h"
 #include "fabro/linux/unique_fd.h"
@@ -19,31 +20,37 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kCollectLimit{50};
 
+// Cuts the next word off, whatever white space is around it; empty at the end.
+std::string_view NextWord(std::string_view& text) {
+  constexpr std::string_view kSpace = " \n\t";
+  const std::size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
+  const std::size_t end = std::min(text.find_first_of(kSpace, begin), text.size());
+  const std::string_view word = text.substr(begin, end - begin);
+  text.remove_prefix(end);
+  return word;
+}
+
 // Name and number of sockets of each protocol; the memory columns are the machine's.
-std::string ProtocolCounts(const std::string& table) {
-  std::istringstream lines(table);
+std::string ProtocolCounts(std::string_view table) {
   std::string text;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string name;
-    std::string size;
-    std::string sockets;
-    words >> name >> size >> sockets;
-    text += name + "=" + sockets + " ";
+  while (!table.empty()) {
+    const std::size_t end = std::min(table.find('\n'), table.size());
+    std::string_view line = table.substr(0, end);
+    table.remove_prefix(std::min(end + 1, table.size()));
+    const std::string_view name = NextWord(line);
+    NextWord(line);  // Size.
+    text.append(name).append("=").append(NextWord(line)).append(" ");
   }
   return text;
 }
 
 // "sockets: used 0" and the "inuse" numbers; "orphan", "alloc" and "mem" are the machine's.
-std::string InUse(const std::string& sockstat) {
-  std::istringstream words(sockstat);
+std::string InUse(std::string_view sockstat) {
   std::string text;
-  for (std::string word; words >> word;) {
-    if (word.ends_with(":")) text += word;
+  for (std::string_view word = NextWord(sockstat); !word.empty(); word = NextWord(sockstat)) {
+    if (word.ends_with(":")) text.append(word);
     if (word != "used" && word != "inuse") continue;
-    std::string number;
-    words >> number;
-    text += number + " ";
+    text.append(NextWord(sockstat)).append(" ");
   }
   return text;
 }

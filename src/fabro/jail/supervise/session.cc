@@ -15,6 +15,7 @@
 
 #include "fabro/jail/plan/syscalls.h"
 #include "fabro/jail/supervise/channel.h"
+#include "fabro/jail/supervise/planning.h"
 #include "fabro/jail/supervise/workspace_lock.h"
 
 namespace fabro::jail::supervise {
@@ -103,23 +104,30 @@ void Session::Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
     case Type::kExec: {
       const Status started = StartExec(frame, fds);
       // A channel that cannot be used cannot be told so either.
-      if (started || fds.empty() || !fds[0] || !CheckChannel(fds[0].get())) return;
-      (void)SendMessage(fds[0].get(),
-                        protocol::EncodeFrame(Type::kError, 0, protocol::Encode(started.error())));
+      if (started) return;
+      if (!fds.empty() && fds[0] && CheckChannel(fds[0].get())) {
+        (void)SendMessage(fds[0].get(), protocol::EncodeFrame(Type::kError, 0,
+                                                              protocol::Encode(started.error())));
+      }
+      // With a number it is the command that the Jail was to end with.
+      if (frame.request != 0 && slot_) Stop(frame.request);
       return;
     }
-    case Type::kStop: {
-      const Status ended = EndJail();
-      if (ended) {
-        Reply(Type::kStopped, frame.request);
-      } else {
-        Reply(Type::kError, frame.request, protocol::Encode(ended.error()));
-      }
-      return Leave();
-    }
+    case Type::kStop:
+      return Stop(frame.request);
     default:
       return Leave();
   }
+}
+
+void Session::Stop(std::uint32_t request) {
+  const Status ended = EndJail();
+  if (ended) {
+    Reply(Type::kStopped, request);
+  } else {
+    Reply(Type::kError, request, protocol::Encode(ended.error()));
+  }
+  Leave();
 }
 
 Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
@@ -129,8 +137,9 @@ Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) 
   }
   const model::SandboxSpec spec = TRY(protocol::DecodeSandboxSpec(frame.body));
   const Sources sources = TRY(TakeSources(spec, std::move(fds)));
-  plan::HostFacts facts = TRY(GatherFacts(spec, sources));
-  plan::JailPlan plan = TRY(plan::PlanJail(spec, facts));
+  Planned planned = TRY(PlanWish(frame.body, spec, sources));
+  plan::HostFacts& facts = planned.facts;
+  plan::JailPlan& plan = planned.plan;
   UniqueFd lock;
   if (facts.workspace) {
     lock = TRY(LockWorkspace(sources.workspace.get(), facts.workspace->path));
@@ -214,6 +223,10 @@ Status Session::StartExec(const protocol::Frame& frame, std::vector<UniqueFd>& f
     return exec.error();
   }
   execs_.emplace(id, *std::move(exec));
+  if (start.then_stop) {
+    stops_after_ = id;
+    stop_request_ = frame.request;
+  }
   return {};
 }
 
@@ -223,9 +236,12 @@ void Session::OnExecEnd(std::uint32_t id) {
   std::unique_ptr<Background> background = found->second->TakeBackground();
   unclean_ = unclean_ || !found->second->clean();
   execs_.erase(found);
-  if (!background) return;
-  background->OnEnd([this, self = background.get()] { OnBackgroundEnd(self); });
-  background_.push_back(std::move(background));
+  if (background) {
+    background->OnEnd([this, self = background.get()] { OnBackgroundEnd(self); });
+    background_.push_back(std::move(background));
+  }
+  // Unless it ended because the Jail does.
+  if (id == stops_after_ && slot_) Stop(stop_request_);
 }
 
 void Session::OnBackgroundEnd(const Background* ended) {
@@ -274,6 +290,7 @@ void Session::EndExecs(const std::optional<std::string>& why) {
 bool Session::HasGuests() const { return unclean_ || !execs_.empty() || !background_.empty(); }
 
 Status Session::EndJail() {
+  stops_after_ = 0;
   loop_.Remove(init_watch_);
   loop_.Remove(zygote_watch_);
   if (!slot_) return {};

@@ -42,6 +42,7 @@ class Session {
   void Broken(const std::string& why);
   void EndExecs(const std::optional<std::string>& why);
   void OnExecEnd(std::uint32_t id);
+  void Stop(std::uint32_t request);
   void OnBackgroundEnd(const Background* ended);
   bool HasGuests() const;
   Status EndJail();
@@ -65,6 +66,8 @@ class Session {
   std::vector<std::unique_ptr<Background>> background_;  // Of commands that have ended.
   bool unclean_ = false;  // A command ended, and something of it may still live.
   std::uint32_t last_exec_ = 0;
+  std::uint32_t stops_after_ = 0;  // The command with which the Jail ends; 0: none.
+  std::uint32_t stop_request_ = 0;
   std::optional<std::string> broken_;  // Why the Jail can do nothing any more.
 };
 
