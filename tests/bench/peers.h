@@ -12,6 +12,7 @@ std::vector<std::string> StaticTrue();
 struct Peer {
   std::string name;
   std::vector<std::string> argv;  // Launches StaticTrue(); empty: not installed.
+  bool hides_v2 = false;          // See Contender.
 };
 
 // `scratch` is a folder for their bundles; it must outlive the measurement.
