@@ -10,7 +10,6 @@
 // same time (faber-init is looked for beside faber-jailer), and kVersion refuses a mix. The guest
 // never holds one of these sockets, but a receiver still checks every length: the jailer must
 // survive an init that a kernel bug gave away.
-//
 // A struct starts right behind the 12 bytes of the Header, so it is not aligned: copy it out first.
 // Kernel headers only, no allocation: usable between clone and exec.
 #pragma once

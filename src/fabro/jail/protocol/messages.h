@@ -1,11 +1,11 @@
 // What a caller and its jailer say to each other, over AF_UNIX SOCK_SEQPACKET: one message a
 // packet, a frame (magic, version, type, request number) and a body in the form of bytes.h.
 //
-//   connection   kHello, kCreate, kExec, kInfo, kStop; each but kExec gets one reply with its
-//   number exec channel a socket pair of its own for each Exec, passed in kExec: the caller sends
-//   kSignal
-//                and kTerminate, the jailer kAccepted or kError, then kOutcome. Its hang-up
-//                cancels.
+//   connection    kHello, kCreate, kExec, kInfo, kStop; each but kExec gets one reply with its
+//                 number. Requests may follow each other without a wait for the replies.
+//   exec channel  a socket pair of its own for each Exec, passed in kExec: the caller sends kSignal
+//                 and kTerminate, the jailer kAccepted or kError, then kOutcome. Its hang-up
+//                 cancels.
 //
 // Host paths never cross as text: kCreate carries an O_PATH descriptor for each, in the order root
 // directory (of RootSource::kDir), workspace directory (disk), binds. The jailer believes nothing:

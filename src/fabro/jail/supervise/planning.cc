@@ -48,13 +48,20 @@ Result<Planned> PlanAnew(const model::SandboxSpec& spec, const Sources& sources)
   return planned;
 }
 
+// Nothing was looked at for it but what Stamps tell of.
+bool ShowsTheUsual(const model::SandboxSpec& spec, const Sources& sources) {
+  const model::SandboxSpec usual;
+  return !sources.root_dir && !sources.workspace && sources.binds.empty() && !spec.allowed_paths &&
+         spec.blocked_paths.empty() && spec.home == usual.home &&
+         spec.workspace.target == usual.workspace.target;
+}
+
 }  // namespace
 
 Result<Planned> PlanWish(std::string_view wish, const model::SandboxSpec& spec,
                          const Sources& sources) {
   static std::vector<Kept> kept;
-  const bool same_for_all = !sources.root_dir && !sources.workspace && sources.binds.empty();
-  const std::optional<Stamps> stamps = same_for_all ? StampsNow() : std::nullopt;
+  const std::optional<Stamps> stamps = ShowsTheUsual(spec, sources) ? StampsNow() : std::nullopt;
   if (!stamps) return PlanAnew(spec, sources);
   const auto found =
       std::find_if(kept.begin(), kept.end(), [&](const Kept& each) { return each.wish == wish; });
