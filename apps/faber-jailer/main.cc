@@ -2,6 +2,7 @@
 //
 //   faber-jailer                                     serves the connection on descriptor 3
 //   faber-jailer --listen DIR --slots N --idle SECS  serves callers of its own user in DIR
+//     [--log-file FILE --log-format json|text --log-level LEVEL]
 //
 // Started by faber and fabro; no user needs to know it. Exit codes: 0 done, 1 trouble, 2 usage.
 #include <fcntl.h>
@@ -42,7 +43,29 @@ std::optional<unsigned> ParseNumber(std::string_view text) {
   return number;
 }
 
-std::optional<jail::supervise::ListenOptions> ParseOptions(int argc, char** argv) {
+struct LogOptions {
+  std::string file;
+  Logger::Options options;
+};
+
+// Whether `name` is an option of the log.
+bool ParseLogOption(std::string_view name, std::string_view value, LogOptions& log) {
+  if (name == "--log-file") {
+    log.file = value;
+  } else if (name == "--log-format") {
+    log.options.format = value == "text" ? LogFormat::kText : LogFormat::kJson;
+  } else if (name == "--log-level") {
+    for (const LogLevel level :
+         {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+      if (value == ToString(level)) log.options.level = level;
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::optional<jail::supervise::ListenOptions> ParseOptions(int argc, char** argv, LogOptions& log) {
   jail::supervise::ListenOptions options;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
@@ -50,6 +73,7 @@ std::optional<jail::supervise::ListenOptions> ParseOptions(int argc, char** argv
       options.directory = argv[i + 1];
       continue;
     }
+    if (ParseLogOption(name, argv[i + 1], log)) continue;
     const auto number = ParseNumber(argv[i + 1]);
     if (!number) return std::nullopt;
     if (name == "--slots") {
@@ -61,7 +85,7 @@ std::optional<jail::supervise::ListenOptions> ParseOptions(int argc, char** argv
     }
   }
   if (argc % 2 == 0 || options.directory.empty()) return std::nullopt;
-  return options;
+  return std::make_optional(std::move(options));
 }
 
 int Report(const Status& status) {
@@ -90,11 +114,17 @@ int main(int argc, char** argv) {
   ::prctl(PR_SET_DUMPABLE, 0);
   if (::chdir("/") != 0) return 1;
   if (argc == 1) return ServeChild();
-  auto options = ParseOptions(argc, argv);
+  LogOptions log;
+  auto options = ParseOptions(argc, argv, log);
   if (!options) {
     std::fprintf(stderr, "usage: faber-jailer --listen DIR [--slots N] [--idle SECS]\n");
     return kUsage;
   }
   options->init_program = InitProgram();
-  return Report(jail::supervise::Listen(*options));
+  if (!log.file.empty()) {
+    auto opened = Logger::Open(log.file, log.options, RealClock());
+    if (!opened.ok()) return Report(std::move(opened).error());
+    options->log = *std::move(opened);
+  }
+  return Report(jail::supervise::Listen(*std::move(options)));
 }

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "apps/faber/check_report.h"
 #include "apps/faber/cli.h"
+#include "apps/faber/reference.h"
 
 namespace fabro::faber {
 namespace {
@@ -28,6 +32,14 @@ TEST(Help, FitsInAHundredColumns) {
       start = i + 1;
     }
   }
+}
+
+TEST(Reference, ThePageIsWhatTheTablesSay) {
+  std::ifstream file(std::string(FABRO_SOURCE_DIR) + "/docs/user/faber.md");
+  std::stringstream text;
+  text << file.rdbuf();
+
+  EXPECT_TRUE(text.str() == ReferencePage()) << "make it anew: faber_reference >docs/user/faber.md";
 }
 
 TEST(Completion, ExistsForThreeShellsAndKnowsTheTables) {

@@ -35,6 +35,9 @@ int Dispatch(const CommandInfo& command, const std::vector<std::string>& args) {
   if (command.name == "check") return CheckCommand(*invocation);
   if (command.name == "policy show") return PolicyShowCommand(*invocation);
   if (command.name == "policy learn") return PolicyLearnCommand(*invocation);
+  if (command.name == "config") return ConfigCommand(*invocation);
+  if (command.name == "validate") return ValidateCommand(*invocation);
+  if (command.name == "policy test") return PolicyTestCommand(*invocation);
   if (command.name == "jailer") return JailerCommand(*invocation);
   if (command.name == "completion") return CompletionCommand(*invocation);
   return VersionCommand(*invocation);

@@ -25,6 +25,14 @@ constexpr std::array kRun = {
                "This layer may be missing on the host; the result says if it was",
                "cgroup landlock proc workspace_limit", true},
     OptionInfo{"--config", "FILE", kSandbox, "YAML file with defaults for these options", "<file>"},
+    OptionInfo{"--set", "KEY=VALUE", kSandbox, "Set one key of the configuration", "", true},
+    OptionInfo{"--limits-profile", "NAME", kSandbox,
+               "Take the limits from resource_limits.NAME of the configuration (default: default)"},
+    OptionInfo{
+        "--command-policy", "MODE", kSandbox,
+        "What rules may say of the command line: off, audit, block or allow (default block); a "
+        "guardrail, not a boundary",
+        "off audit block allow"},
     OptionInfo{"--env", "K=V", kSandbox,
                "Set a variable; nothing of the caller's environment goes in by itself", "", true},
     OptionInfo{"--rootfs", "SOURCE", kFiles,
@@ -98,6 +106,15 @@ constexpr std::array kPolicyShow = {
     kHelp,
 };
 
+constexpr std::array kConfig = {
+    OptionInfo{"--config", "FILE", kSandbox, "YAML file to read", "<file>"},
+    OptionInfo{"--set", "KEY=VALUE", kSandbox, "Set one key", "", true},
+    OptionInfo{"--limits-profile", "NAME", kSandbox, "The set of resource_limits that counts"},
+    OptionInfo{"--default", "", kOutput, "Print the built-in values alone"},
+    OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
 constexpr std::array kPolicyLearn = {
     OptionInfo{"--for", "LEVEL", kCalls,
                "The level that is wanted: medium or high (default medium)", "medium high"},
@@ -115,9 +132,40 @@ constexpr std::array kPolicyLearn = {
     kHelp,
 };
 
+constexpr std::array kValidate = {
+    OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
+constexpr std::array kPolicyTest = {
+    OptionInfo{"--command-policy", "MODE", kSandbox, "off, audit, block or allow (default block)",
+               "off audit block allow"},
+    OptionInfo{"--preset", "NAME", kSandbox,
+               "seed blocks every dd, precise one that opens a device (default seed)",
+               "seed precise"},
+    OptionInfo{
+        "--on-indeterminate", "ACTION", kSandbox,
+        "What becomes of a command that cannot be judged before it runs: allow, audit or deny "
+        "(default audit)",
+        "allow audit deny"},
+    OptionInfo{"--config", "FILE", kSandbox, "YAML file with the policy", "<file>"},
+    OptionInfo{"--set", "KEY=VALUE", kSandbox, "Set one key of the configuration", "", true},
+    OptionInfo{"--env", "K=V", kSandbox, "Set a variable", "", true},
+    OptionInfo{"--rootfs", "SOURCE", kFiles,
+               "Where programs are looked up: host-dirs or dir:PATH (default host-dirs)",
+               "host-dirs dir:"},
+    OptionInfo{"--bind", "SRC:DST[:ro|rw]", kFiles, "A file or directory that will be at DST",
+               "<file>", true},
+    OptionInfo{"--cwd", "PATH", kFiles, "Working directory inside (default /work)"},
+    OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
 constexpr std::array kJailer = {
     OptionInfo{"--slots", "N", kSandbox, "Prepared sandboxes to keep at most (default 4)"},
     OptionInfo{"--idle", "D", kSandbox, "End after this long without a caller (default: never)"},
+    OptionInfo{"--config", "FILE", kOutput, "YAML file; of it logging.* counts", "<file>"},
+    OptionInfo{"--set", "KEY=VALUE", kOutput, "Set one key of the configuration", "", true},
     kHelp,
 };
 
@@ -162,6 +210,41 @@ constexpr std::array kCommands = {
         kCheck,
         "faber check\n"
         "faber check --level high --json"},
+    CommandInfo{"config", "", "[options]",
+                "Print the configuration in force, each value with its source",
+                "Lays the file over the built-in values, the variables FABER_SECTION_KEY over "
+                "those and --set\n"
+                "over all, and prints YAML that can be read again. Secrets are shown as ***.\n"
+                "\n"
+                "Exit status: 0; 2 the file cannot be read or a wrong option; 3 a value is wrong.",
+                kConfig,
+                "faber config --default\n"
+                "FABER_LOGGING_LEVEL=debug faber config --config faber.yaml --json"},
+    CommandInfo{"validate", "", "[options] FILE", "Say whether a configuration file can be used",
+                "Names every mistake with line, column and fix, and every key whose layer this "
+                "build does not\n"
+                "have. The environment is not looked at.\n"
+                "\n"
+                "Exit status: 0 valid, perhaps with warnings; 2 no readable YAML; 3 not valid.",
+                kValidate, "faber validate examples/production.yaml", "<file>"},
+    CommandInfo{
+        "policy test", "", "[options] -- CMD [ARG…]",
+        "Say what the command policy makes of a command",
+        "Reads CMD as `faber run` does before it starts anything: shell text is parsed, what "
+        "starts\n"
+        "other commands (sudo, xargs, find -exec, sh -c) is unwrapped, and each command found is "
+        "held\n"
+        "against the rules. Nothing is run. A guardrail, not a boundary: an interpreter can do "
+        "anything "
+        "that\n"
+        "the sandbox allows.\n"
+        "\n"
+        "Exit status: 0 when faber run would start it, 3 when it would refuse it, 2 a wrong "
+        "option.",
+        kPolicyTest,
+        "faber policy test -- sh -c 'cd / && rm -rf *'\n"
+        "faber policy test --json --preset precise -- dd if=/dev/zero of=disk.img",
+        "", true},
     CommandInfo{
         "policy show", "", "[options]", "Print what a level makes of each system call",
         "By class: allowed, refused softly (programs expect it), refused and reported, killed, "

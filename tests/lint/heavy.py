@@ -1,5 +1,5 @@
 """Translation units with expensive headers are counted: one with nlohmann-json a module, ten with
-Boost.Beast in the tree, one with CLI11 a program, one with toml++ or yaml-cpp a module; none in headers."""
+Boost.Beast in the tree, one with CLI11 a program, one with toml++ or libyaml a module; none in headers."""
 import os
 import re
 import sys
@@ -10,7 +10,7 @@ from common import finish, lines_of, root_of, sources
 HEAVY = {
     "nlohmann": (re.compile(r"#\s*include\s+<nlohmann/json\.hpp>"), 1, "module"),
     "toml++": (re.compile(r"#\s*include\s+<toml\+\+"), 1, "module"),
-    "yaml-cpp": (re.compile(r"#\s*include\s+<yaml-cpp"), 1, "module"),
+    "libyaml": (re.compile(r"#\s*include\s+<yaml.h>"), 1, "module"),
     "CLI11": (re.compile(r"#\s*include\s+<CLI/"), 1, "module"),
     "Beast": (re.compile(r"#\s*include\s+<boost/beast"), 10, "tree"),
 }

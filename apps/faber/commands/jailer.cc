@@ -2,10 +2,13 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 #include "apps/faber/commands/commands.h"
 #include "apps/faber/programs.h"
+#include "apps/faber/run_log.h"
+#include "apps/faber/settings_request.h"
 #include "fabro/base/duration.h"
 
 namespace fabro::faber {
@@ -46,6 +49,17 @@ Result<std::vector<std::string>> Arguments(const Invocation& invocation) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(span).count();
     if (seconds < 1 || seconds > kMostIdleSeconds) return Bad("--idle", *idle, "give 1s to 365d");
     argv.insert(argv.end(), {"--idle", std::to_string(seconds)});
+  }
+  // A jailer has one configuration of its own: where it logs to.
+  const config::engine::Inputs inputs = TRY(ReadInputs(invocation, OwnEnvironment()));
+  const config::engine::Loaded loaded = config::engine::Load(inputs);
+  TRY(config::engine::Usable(loaded.findings));
+  const LogSettings log = LogSettingsOf(loaded.settings);
+  if (!log.file.empty()) {
+    argv.insert(argv.end(),
+                {"--log-file", std::filesystem::absolute(log.file).string(), "--log-format",
+                 log.options.format == LogFormat::kText ? "text" : "json", "--log-level",
+                 std::string(ToString(log.options.level))});
   }
   return argv;
 }

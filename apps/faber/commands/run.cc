@@ -1,51 +1,18 @@
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-
+#include "apps/faber/command_policy.h"
 #include "apps/faber/commands/commands.h"
-#include "apps/faber/config_file.h"
 #include "apps/faber/plan_print.h"
 #include "apps/faber/relay.h"
 #include "apps/faber/root_image.h"
 #include "apps/faber/run_report.h"
-#include "apps/faber/run_request.h"
+#include "apps/faber/run_setup.h"
 #include "apps/faber/syscall_options.h"
+#include "fabro/codec/command_policy_json.h"
 #include "fabro/codec/model_json.h"
+#include "fabro/jail/command_policy/policy.h"
 #include "fabro/jail/jail.h"
-#include "fabro/linux/file.h"
 
 namespace fabro::faber {
 namespace {
-
-Result<Caller> ThisCaller() {
-  Caller caller;
-  std::error_code error;
-  caller.cwd = std::filesystem::current_path(error).string();
-  if (error) return SysFailureOf(error.value(), "getcwd");
-  caller.tty =
-      ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
-  const char* term = std::getenv("TERM");
-  caller.term = term == nullptr ? "" : term;
-  return caller;
-}
-
-Result<RunArguments> Arguments(const Invocation& invocation) {
-  const Caller caller = TRY(ThisCaller());
-  model::RunRequest base = DefaultRequest();
-  if (const std::string* file = invocation.Find("--config")) {
-    auto text = ReadFile(*file, 2_MiB);
-    if (!text.ok()) {
-      Error error = std::move(text).error().In("--config");
-      error.fix = "name a YAML file that can be read";
-      return error;
-    }
-    Caller at = caller;
-    at.cwd = (std::filesystem::path(caller.cwd) / *file).parent_path().string();
-    base = TRY(ReadConfig(*file, *text, std::move(base), at));
-  }
-  return ReadRunArguments(invocation, std::move(base), caller);
-}
 
 void PrintNotices(const model::SandboxInfo& info) {
   for (const std::string& notice : info.notices) {
@@ -73,15 +40,17 @@ Result<RelayedAlone> RunInSandbox(const model::RunRequest& request, OutputMode m
   return relayed;
 }
 
-int FailRun(const Error& error, bool json) {
+int FailRun(const Error& error, bool json, const model::PolicyDecision& decision = {}) {
   if (!json) return Fail(error, kExitRefused);
-  const model::Json body = model::Json::MakeObject()
-                               .Set("outcome", model::ToString(model::Fate::kNotStarted))
-                               .Set("error", codec::ToJson(error));
+  model::Json body = model::Json::MakeObject()
+                         .Set("outcome", model::ToString(model::Fate::kNotStarted))
+                         .Set("error", codec::ToJson(error));
+  if (decision.refused) body.Set("command_policy", codec::ToJson(decision, true));
   return Print(body.Dump() + "\n", kExitRefused);
 }
 
-int Report(const RunArguments& arguments, RelayedAlone ended) {
+int Report(const RunArguments& arguments, RelayedAlone ended,
+           const model::PolicyDecision& decision) {
   const model::Outcome& outcome = ended.result.outcome;
   const int status = model::ExitCodeOf(outcome);
   if (arguments.json) {
@@ -93,6 +62,9 @@ int Report(const RunArguments& arguments, RelayedAlone ended) {
     report.err = std::move(ended.result.err);
     model::Json json = codec::ToJson(report);
     if (arguments.explain) json.Set("explanations", ExplanationsJson(outcome, arguments.request));
+    if (decision.mode != model::PolicyMode::kOff) {
+      json.Set("command_policy", codec::ToJson(decision, decision.audit));
+    }
     return Print(json.Dump() + "\n", status);
   }
   if (arguments.explain) {
@@ -109,21 +81,35 @@ int Report(const RunArguments& arguments, RelayedAlone ended) {
 }  // namespace
 
 int RunCommand(const Invocation& invocation) {
-  auto arguments = Arguments(invocation);
-  if (!arguments.ok()) return FailRun(arguments.error(), invocation.Has("--json"));
-  if (arguments->print != PrintStep::kRequest) {
-    const Status rooted = OpenRootImage(arguments->request);
-    if (!rooted.ok()) return FailRun(rooted.error(), arguments->json);
+  auto setup = ReadRunSetup(invocation);
+  if (!setup.ok()) return FailRun(setup.error(), invocation.Has("--json"));
+  RunArguments& arguments = setup->arguments;
+  for (const auto& warning : setup->warnings) {
+    const std::string text = "faber: warning: " + warning.ToString() + "\n";
+    std::fwrite(text.data(), 1, text.size(), stderr);
   }
-  if (arguments->print != PrintStep::kNothing) {
-    const auto json = PrintedStep(arguments->request, arguments->print);
-    if (!json.ok()) return FailRun(json.error(), arguments->json);
+  if (arguments.print != PrintStep::kRequest) {
+    const Status rooted = OpenRootImage(arguments.request);
+    if (!rooted.ok()) return FailRun(rooted.error(), arguments.json);
+  }
+  if (arguments.print != PrintStep::kNothing) {
+    const auto json = PrintedStep(arguments.request, arguments.print);
+    if (!json.ok()) return FailRun(json.error(), arguments.json);
     return Print(codec::Indented(*json) + "\n");
   }
-  const OutputMode mode = arguments->json ? OutputMode::kCapture : OutputMode::kPass;
-  auto ended = RunInSandbox(arguments->request, mode);
-  if (!ended.ok()) return FailRun(ended.error(), arguments->json);
-  return Report(*arguments, *std::move(ended));
+  const auto decision = JudgeCommand(arguments.request, setup->policy);
+  LogAttempt(setup->log, arguments.request, decision);
+  if (decision.refused) {
+    return FailRun(jail::command_policy::Refusal(decision), arguments.json, decision);
+  }
+  const OutputMode mode = arguments.json ? OutputMode::kCapture : OutputMode::kPass;
+  auto ended = RunInSandbox(arguments.request, mode);
+  if (!ended.ok()) {
+    LogFailure(setup->log, arguments.request, ended.error());
+    return FailRun(ended.error(), arguments.json);
+  }
+  LogOutcome(setup->log, arguments.request, ended->result.outcome);
+  return Report(arguments, *std::move(ended), decision);
 }
 
 }  // namespace fabro::faber

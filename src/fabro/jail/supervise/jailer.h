@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fabro/base/result.h"
+#include "fabro/linux/log.h"
 #include "fabro/linux/unique_fd.h"
 
 namespace fabro::jail::supervise {
@@ -19,12 +20,13 @@ struct ListenOptions {
   std::size_t slots = 4;  // Kept between Jails.
   std::chrono::seconds idle{0};  // Ends after so long without a connection; 0: never.
   std::string init_program;
+  Logger log;  // Who came and was sent away; silent unless a file was named.
 };
 
 // The socket's name in the directory.
 inline constexpr char kSocketName[] = "jailer.sock";
 
 // Returns on SIGTERM or SIGINT, and when idle for long enough.
-Status Listen(const ListenOptions& options);
+Status Listen(ListenOptions options);
 
 }  // namespace fabro::jail::supervise

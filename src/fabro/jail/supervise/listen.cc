@@ -56,16 +56,22 @@ Result<UniqueFd> StopSignals() {
 
 class Listener {
  public:
-  Listener(Loop& loop, SlotPool& pool, UniqueFd socket, UniqueFd signals, std::chrono::seconds idle)
+  Listener(Loop& loop, SlotPool& pool, UniqueFd socket, UniqueFd signals, std::chrono::seconds idle,
+           Logger log)
       : loop_(loop),
         pool_(pool),
+        log_(std::move(log)),
         socket_(std::move(socket)),
         signals_(std::move(signals)),
         idle_(idle) {
     loop_.Watch(socket_.get(), POLLIN, [this](short) { OnCaller(); });
     loop_.Watch(signals_.get(), POLLIN, [this](short) { stopping_ = true; });
     ArmIdle();
+    log_.Write({.event = "service.start", .message = "faber-jailer listens"});
   }
+  ~Listener() { log_.Write({.event = "service.stop", .message = "faber-jailer ends"}); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
 
   Status Run() {
     while (!stopping_) {
@@ -87,6 +93,10 @@ class Listener {
     if (!connection) return;  // Gone before we looked.
     const Status allowed = CheckPeer(connection->get());
     if (!allowed) {
+      log_.Write({.level = LogLevel::kWarn,
+                  .event = kAuthFailure,
+                  .message = allowed.error().message,
+                  .fields = {{"reason", allowed.error().reason}}});
       (void)SendMessage(
           connection->get(),
           protocol::EncodeFrame(protocol::Type::kError, 0, protocol::Encode(allowed.error())));
@@ -110,6 +120,7 @@ class Listener {
 
   Loop& loop_;
   SlotPool& pool_;
+  Logger log_;
   UniqueFd socket_;
   UniqueFd signals_;
   std::chrono::seconds idle_;
@@ -122,7 +133,7 @@ class Listener {
 
 }  // namespace
 
-Status Listen(const ListenOptions& options) {
+Status Listen(ListenOptions options) {
   if (::geteuid() != 0) {
     return Failure(Code::kUnimplemented, "isolation for users other than root is not built yet",
                    "isolation_unavailable", "run it as root");
@@ -136,7 +147,8 @@ Status Listen(const ListenOptions& options) {
   UniqueFd socket = TRY(ListenUnix(path, SocketType::kSeqPacket, 0600));
   Status done;
   {
-    Listener listener(loop, *pool, std::move(socket), std::move(signals), options.idle);
+    Listener listener(loop, *pool, std::move(socket), std::move(signals), options.idle,
+                      std::move(options.log));
     done = listener.Run();
   }
   ::unlink(path.c_str());
