@@ -28,6 +28,7 @@ struct Probe {
 };
 
 std::span<const Probe> Calls();
+std::span<const Probe> Evidences();
 std::span<const Probe> Files();
 std::span<const Probe> Nested();
 std::span<const Probe> Processes();

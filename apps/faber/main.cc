@@ -38,6 +38,7 @@ int Dispatch(const CommandInfo& command, const std::vector<std::string>& args) {
   if (command.name == "config") return ConfigCommand(*invocation);
   if (command.name == "validate") return ValidateCommand(*invocation);
   if (command.name == "policy test") return PolicyTestCommand(*invocation);
+  if (command.name == "selftest") return SelftestCommand(*invocation);
   if (command.name == "jailer") return JailerCommand(*invocation);
   if (command.name == "completion") return CompletionCommand(*invocation);
   return VersionCommand(*invocation);

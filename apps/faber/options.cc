@@ -23,7 +23,12 @@ constexpr std::array kRun = {
     OptionInfo{"--fresh", "", kSandbox, "Share nothing with earlier runs of a running jailer"},
     OptionInfo{"--degrade", "LAYER", kSandbox,
                "This layer may be missing on the host; the result says if it was",
-               "cgroup landlock proc workspace_limit", true},
+               "landlock workspace_limit", true},
+    OptionInfo{"--require", "LAYERS", kSandbox,
+               "These layers must hold: seen from inside before CMD starts, or nothing starts",
+               "namespaces identity capabilities seccomp landlock cgroup root proc time_ns network "
+               "workspace_limit",
+               true},
     OptionInfo{"--config", "FILE", kSandbox, "YAML file with defaults for these options", "<file>"},
     OptionInfo{"--set", "KEY=VALUE", kSandbox, "Set one key of the configuration", "", true},
     OptionInfo{"--limits-profile", "NAME", kSandbox,
@@ -93,6 +98,15 @@ constexpr std::array kRun = {
 constexpr std::array kCheck = {
     OptionInfo{"--level", "LEVEL", kSandbox, "The level that is wanted (default medium)",
                "low medium high"},
+    OptionInfo{"--json", "", kOutput, "Print one JSON object"},
+    kHelp,
+};
+
+constexpr std::array kSelftest = {
+    OptionInfo{"--level", "LEVEL", kSandbox, "The level to attack (default medium)",
+               "low medium high"},
+    OptionInfo{"--degrade", "LAYER", kSandbox, "This layer may be missing on the host",
+               "landlock workspace_limit", true},
     OptionInfo{"--json", "", kOutput, "Print one JSON object"},
     kHelp,
 };
@@ -245,6 +259,19 @@ constexpr std::array kCommands = {
         "faber policy test -- sh -c 'cd / && rm -rf *'\n"
         "faber policy test --json --preset precise -- dd if=/dev/zero of=disk.img",
         "", true},
+    CommandInfo{"selftest", "", "[options]", "Attack a sandbox of this machine from inside",
+                "Makes a sandbox of the level, looks at each layer from inside, then attacks it, "
+                "and prints\n"
+                "one line an invariant with what the kernel said: PASS, FAIL, or DEGRADED for a "
+                "layer that\n"
+                "--degrade gave up. Leaves nothing behind.\n"
+                "\n"
+                "Exit status: 0 every invariant holds; 3 one does not; 2 the level cannot be had "
+                "here, or a\n"
+                "wrong option; 1 the self-test itself failed.",
+                kSelftest,
+                "faber selftest\n"
+                "faber selftest --level high --json"},
     CommandInfo{
         "policy show", "", "[options]", "Print what a level makes of each system call",
         "By class: allowed, refused softly (programs expect it), refused and reported, killed, "

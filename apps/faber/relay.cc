@@ -197,11 +197,24 @@ class Relay {
 
 }  // namespace
 
+namespace {
+
 Result<RelayResult> RelayInTerminal(jail::Jail& jail, const model::ExecSpec& spec) {
   // Before the start: a signal between the two would end us and not reach the command.
   ForwardedSignals signals = TRY(ForwardedSignals::Block());
   Wiring wiring = TRY(StartWithTerminal(jail, spec));
   const RawTerminal raw = TRY(RawTerminal::Enter(STDIN_FILENO));
+  return Relay(std::move(wiring), std::move(signals)).Run();
+}
+
+}  // namespace
+
+Result<RelayResult> RelayIn(jail::Jail& jail, const model::ExecSpec& spec, OutputMode mode) {
+  if (spec.tty) return RelayInTerminal(jail, spec);
+  ForwardedSignals signals = TRY(ForwardedSignals::Block());
+  Streams streams = TRY(MakeStreams());
+  jail::Exec exec = TRY(jail.Start(spec, std::move(streams.guest)));
+  Wiring wiring = Wire(std::move(exec), std::move(streams), spec, mode);
   return Relay(std::move(wiring), std::move(signals)).Run();
 }
 

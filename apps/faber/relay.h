@@ -41,7 +41,7 @@ struct RelayedAlone {
 // engine's, and a failed write (a full disk).
 Result<RelayedAlone> RelayAlone(jail::Jailer jailer, const model::SandboxSpec& sandbox,
                                 const model::ExecSpec& spec, OutputMode mode);
-// The same for a command with a terminal, in `jail`, which stays.
-Result<RelayResult> RelayInTerminal(jail::Jail& jail, const model::ExecSpec& spec);
+// The same in a `jail` that stays; with spec.tty in a terminal.
+Result<RelayResult> RelayIn(jail::Jail& jail, const model::ExecSpec& spec, OutputMode mode);
 
 }  // namespace fabro::faber

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "apps/faber/run_request.h"
+#include "fabro/model/layers.h"
 
 namespace fabro::faber {
 namespace {
@@ -165,12 +166,7 @@ Status SetWallTime(model::RunRequest& request, std::string_view where, Nanos spa
 }
 
 Status AddDegrade(model::RunRequest& request, std::string_view where, std::string_view layer) {
-  constexpr std::array<std::string_view, 4> kLayers = {"cgroup", "landlock", "proc",
-                                                       "workspace_limit"};
-  if (std::ranges::find(kLayers, layer) == kLayers.end()) {
-    return Bad(where, "'" + std::string(layer) + "' is no layer that may be missing",
-               "give cgroup, landlock, proc or workspace_limit");
-  }
+  TRY(model::CheckLayerWord(where, layer, true));
   auto& list = request.sandbox.degrade;
   if (std::ranges::find(list, layer) == list.end()) list.emplace_back(layer);
   return {};

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "apps/faber/syscall_options.h"
+#include "fabro/model/layers.h"
 
 namespace fabro::faber {
 namespace {
@@ -145,6 +146,18 @@ Result<bool> ApplyLimit(model::RunRequest& request, const OptionUse& use) {
   return false;
 }
 
+// A list with commas, or the option more than once.
+Status AddRequired(std::vector<std::string>& list, const OptionUse& use) {
+  for (std::size_t begin = 0; begin <= use.value.size();) {
+    const std::size_t end = std::min(use.value.find(',', begin), use.value.size());
+    const std::string word = use.value.substr(begin, end - begin);
+    TRY(model::CheckLayerWord(use.name, word, false));
+    if (std::ranges::find(list, word) == list.end()) list.push_back(word);
+    begin = end + 1;
+  }
+  return {};
+}
+
 Status Apply(RunArguments& arguments, const OptionUse& use, const Caller& caller) {
   model::RunRequest& request = arguments.request;
   const bool was_limit = TRY(ApplyLimit(request, use));
@@ -154,6 +167,7 @@ Status Apply(RunArguments& arguments, const OptionUse& use, const Caller& caller
   if (use.name == "--network") return SetNetwork(request, use.name, use.value);
   if (use.name == "--rootfs") return SetRootfs(request, use.name, use.value, caller);
   if (use.name == "--workspace") return SetWorkspace(request, use.name, use.value, caller);
+  if (use.name == "--require") return AddRequired(arguments.require, use);
   if (use.name == "--degrade") return AddDegrade(request, use.name, use.value);
   if (use.name == "--bind") return SetBind(request, use, caller);
   if (use.name == "--allow-path") return AddAllowedPath(request, use.name, use.value);
@@ -212,6 +226,8 @@ Result<RunArguments> ReadRunArguments(const Invocation& invocation, model::RunRe
   }
   for (const OptionUse& use : invocation.options) TRY(Apply(arguments, use, caller));
   TRY(CompleteWorkspace(arguments.request));
+  TRY(model::CheckContract("--require", arguments.require, arguments.request.sandbox.degrade,
+                           arguments.request.sandbox.level));
   if (!invocation.positionals.empty()) {
     return Failure(
         Code::kInvalidArgument,

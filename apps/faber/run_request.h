@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apps/faber/cli.h"
 #include "fabro/base/result.h"
@@ -22,6 +23,7 @@ enum class PrintStep { kNothing, kRequest, kPlan, kJail };
 
 struct RunArguments {
   model::RunRequest request;
+  std::vector<std::string> require;  // Layers to be proved before the command starts.
   bool json = false;
   bool explain = false;
   PrintStep print = PrintStep::kNothing;

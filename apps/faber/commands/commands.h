@@ -12,10 +12,11 @@ namespace fabro::faber {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitGeneral = 1;
 inline constexpr int kExitUsage = 2;
-inline constexpr int kExitUnavailable = 2;    // check: the level cannot be had.
+inline constexpr int kExitUnavailable = 2;    // check, selftest: the level cannot be had.
 inline constexpr int kExitInvalid = 3;        // validate, config: a value is wrong.
 inline constexpr int kExitPolicyRefuses = 3;  // policy test: faber run would refuse the command.
 inline constexpr int kExitRefused = 125;      // run: our failure or refusal.
+inline constexpr int kExitBroken = 3;         // selftest: an invariant does not hold.
 
 int RunCommand(const Invocation& invocation);
 int ConfigCommand(const Invocation& invocation);
@@ -24,6 +25,7 @@ int CheckCommand(const Invocation& invocation);
 int PolicyShowCommand(const Invocation& invocation);
 int PolicyLearnCommand(const Invocation& invocation);
 int PolicyTestCommand(const Invocation& invocation);
+int SelftestCommand(const Invocation& invocation);
 int JailerCommand(const Invocation& invocation);
 int CompletionCommand(const Invocation& invocation);
 int VersionCommand(const Invocation& invocation);

@@ -1,11 +1,13 @@
 #include "apps/faber/command_policy.h"
 #include "apps/faber/commands/commands.h"
+#include "apps/faber/contract.h"
 #include "apps/faber/plan_print.h"
 #include "apps/faber/relay.h"
 #include "apps/faber/root_image.h"
 #include "apps/faber/run_report.h"
 #include "apps/faber/run_setup.h"
 #include "apps/faber/syscall_options.h"
+#include "apps/faber/witness.h"
 #include "fabro/codec/command_policy_json.h"
 #include "fabro/codec/model_json.h"
 #include "fabro/jail/command_policy/policy.h"
@@ -21,21 +23,31 @@ void PrintNotices(const model::SandboxInfo& info) {
   }
 }
 
-Result<RelayedAlone> RunInSandbox(const model::RunRequest& request, OutputMode mode) {
+// Proved before the command exists, by what a probe sees in this very sandbox.
+Status ProveRequired(jail::Jail& jail, const RunArguments& arguments) {
+  if (arguments.require.empty()) return {};
+  const Observed observed = TRY(Observe(jail, arguments.request.sandbox));
+  return HoldsAll(JudgeLayers(observed), arguments.require);
+}
+
+Result<RelayedAlone> RunInSandbox(RunArguments& arguments, OutputMode mode) {
+  if (!arguments.require.empty()) ShowProbe(arguments.request.sandbox);
+  const model::RunRequest& request = arguments.request;
   jail::Jailer::Options options;
   // A terminal's sandbox is never one of a running jailer's prepared ones (isolation engine, 2.4).
   if (request.exec.tty) options.mode = jail::Jailer::Options::Mode::kChild;
   jail::Jailer jailer = TRY(jail::Jailer::Open(options));
-  if (!request.exec.tty) {
+  if (!request.exec.tty && arguments.require.empty()) {
     RelayedAlone alone = TRY(RelayAlone(std::move(jailer), request.sandbox, request.exec, mode));
     if (mode == OutputMode::kPass) PrintNotices(alone.info);
     return alone;
   }
   jail::Jail jail = TRY(jail::Jail::Create(std::move(jailer), request.sandbox));
+  TRY(ProveRequired(jail, arguments));
   RelayedAlone relayed;
   relayed.info = jail.info();
   if (mode == OutputMode::kPass) PrintNotices(relayed.info);
-  relayed.result = TRY(RelayInTerminal(jail, request.exec));
+  relayed.result = TRY(RelayIn(jail, request.exec, mode));
   TRY_IN("cleaning up the sandbox", jail.Stop());
   return relayed;
 }
@@ -103,7 +115,7 @@ int RunCommand(const Invocation& invocation) {
     return FailRun(jail::command_policy::Refusal(decision), arguments.json, decision);
   }
   const OutputMode mode = arguments.json ? OutputMode::kCapture : OutputMode::kPass;
-  auto ended = RunInSandbox(arguments.request, mode);
+  auto ended = RunInSandbox(arguments, mode);
   if (!ended.ok()) {
     LogFailure(setup->log, arguments.request, ended.error());
     return FailRun(ended.error(), arguments.json);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "fabro/base/nearest.h"
 #include "fabro/config/layer.h"
 #include "fabro/config/resolve.h"
 #include "fabro/config/schema.h"

@@ -42,7 +42,4 @@ std::string_view NewNameOf(std::string_view path);
 // The known key next to `path`, or empty when none is close.
 std::string NearestKey(std::string_view path);
 
-// Edits (insert, delete, replace) from one word to the other; stops counting past `limit`.
-std::size_t EditDistance(std::string_view a, std::string_view b, std::size_t limit);
-
 }  // namespace fabro::config

@@ -18,6 +18,7 @@ std::vector<Finding> ProbeNamespaces();  // User namespace, id maps, the other s
 std::vector<Finding> ProbeMounts();      // The mount API and id-mapped mounts.
 std::vector<Finding> ProbeCgroups();
 std::vector<Finding> ProbeFilters();     // seccomp, its listener, no_new_privs, Landlock.
+std::vector<Finding> ProbeDevices();     // What a VPN beside a sandbox wants.
 std::vector<Finding> ProbePrivileges();  // Capabilities and ceilings of rlimits.
 
 }  // namespace fabro::jail

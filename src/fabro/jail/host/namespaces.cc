@@ -125,6 +125,12 @@ Finding OfKind(const Kind& kind, const std::vector<Tried>& tried) {
 
 Finding OfProc(const std::vector<Tried>& tried) {
   for (const Tried& one : tried) {
+    if (one.what != kPrivate || one.sys_errno == 0) continue;
+    return Missing("procfs", Need::kMedium, "mount(2) itself is refused", one.sys_errno,
+                   "a seccomp filter around us (a container's?) forbids mounts: run outside it, or "
+                   "allow mount, fsopen and their like there");
+  }
+  for (const Tried& one : tried) {
     if (one.what != kProc) continue;
     if (one.sys_errno == 0) {
       return Ok("procfs", Need::kMedium, "mounted with subset=pid,hidepid in a new pid namespace");

@@ -68,7 +68,7 @@ HostReport ProbeHost() {
   report.kernel = std::string(names.sysname) + " " + names.release + " " + names.machine;
   report.identity = Identity();
   for (const auto& probe :
-       {ProbeNamespaces, ProbeMounts, ProbeCgroups, ProbeFilters, ProbePrivileges}) {
+       {ProbeNamespaces, ProbeMounts, ProbeCgroups, ProbeFilters, ProbePrivileges, ProbeDevices}) {
     for (Finding& finding : probe()) report.findings.push_back(std::move(finding));
   }
   return report;

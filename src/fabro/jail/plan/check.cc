@@ -8,6 +8,7 @@
 #include "fabro/jail/plan/paths.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/plan/syscalls.h"
+#include "fabro/model/layers.h"
 
 namespace fabro::jail::plan {
 namespace {
@@ -67,11 +68,7 @@ Status CheckChoices(const model::SandboxSpec& spec) {
     return Invalid("launch", "--launch", "sealed needs network mode none", "add --network none");
   }
   for (const std::string& layer : spec.degrade) {
-    if (layer != "landlock" && layer != "workspace_limit" && layer != "cgroup" && layer != "proc" &&
-        layer != "time_ns") {
-      return Invalid("degrade", "--degrade", "does not know the layer \"" + layer + "\"",
-                     "layers: cgroup, landlock, proc, time_ns, workspace_limit");
-    }
+    TRY(model::CheckLayerWord("degrade (--degrade)", layer, true));
   }
   return {};
 }
