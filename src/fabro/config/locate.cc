@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "fabro/base/nearest.h"
 #include "fabro/config/resolve.h"
 #include "fabro/config/schema.h"
 
