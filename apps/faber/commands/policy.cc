@@ -59,7 +59,7 @@ Result<RunArguments> LearnArguments(const Invocation& invocation) {
 Result<model::Outcome> Learn(const model::RunRequest& request, OutputMode mode) {
   jail::Jailer jailer = TRY(jail::Jailer::Open({}));
   jail::Jail jail = TRY(jail::Jail::Create(std::move(jailer), request.sandbox));
-  RelayResult result = TRY(RelayCommand(jail, request.exec, mode));
+  RelayResult result = TRY(RelayIn(jail, request.exec, mode));
   TRY_IN("cleaning up the sandbox", jail.Stop());
   return std::move(result.outcome);
 }
