@@ -62,8 +62,8 @@ int EnterLandlock(const Landlock& landlock) {
   if (order.abi == 0) return 0;
   About("ruleset");
   const RulesetAttr attributes = {order.handled_fs, order.handled_net, order.scoped};
-  int ruleset = static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0));
+  int ruleset =
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0));
   if (ruleset < 0) return errno;
   int error = 0;
   for (std::uint16_t i = 0; error == 0 && i < order.rule_count; ++i) {

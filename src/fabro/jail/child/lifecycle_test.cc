@@ -33,6 +33,7 @@ using testing::ExecRequest;
 using testing::ReceiveWire;
 using testing::RunExec;
 using testing::RunShell;
+using testing::SetPlaces;
 using testing::Slot;
 using testing::SpawnJail;
 using testing::StartedExec;
