@@ -116,7 +116,7 @@ TEST_F(NamespaceTest, OutOfMemoryIs137AndTheSandboxLives) {
   EXPECT_EQ(done.result.limit, "out_of_memory");
   EXPECT_EQ(done.result.exit_code, 137);
   EXPECT_THAT(done.err,
-              HasSubstr("fabro: out of memory: oom_killed at the limit of 128 MiB; raise "));
+              HasSubstr("fabro: out of memory: oom_killed at the limit of 128MiB; raise "));
   EXPECT_EQ(after.out, "alive\n");
 }
 
