@@ -45,7 +45,7 @@ TEST_F(BadInput, LimitsOutOfRangeNameTheOption) {
   ExpectRefused({"--memory", "abc"}, "--memory");
   ExpectRefused({"--pids", "0"}, "--pids");
   ExpectRefused({"--wall-time", "10"}, "--wall-time");
-  ExpectRefused({"--level", "low"}, "not built yet");
+  ExpectRefused({"--level", "lowest"}, "--level");
   ExpectRefused({"--nosuch"}, "--nosuch");
 }
 
@@ -69,7 +69,7 @@ TEST_F(BadInput, RootsAndWorkspacesThatAreNoneAreRefused) {
 TEST_F(BadInput, AConfigurationFileIsCheckedByName) {
   const std::string path = dir() + "/faber.yaml";
   ASSERT_TRUE(WriteFile(path, "sandbox:\n  namespaces: {pid: false}\n").ok());
-  ExpectRefused({"--config", path}, "faber.yaml:2:3: sandbox.namespaces");
+  ExpectRefused({"--config", path}, "faber.yaml:2:16: sandbox.namespaces.pid");
   ExpectRefused({"--config", dir() + "/none.yaml"}, "none.yaml");
 }
 
