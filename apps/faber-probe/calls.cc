@@ -184,7 +184,7 @@ int Adjtimex(const Arguments&) {
   return MustFail(Raw(SYS_adjtimex, Address(&change)), "ADJ_SETOFFSET");
 }
 int Syslog(const Arguments&) {
-  char text[64];
+  char text[64] = {};
   return MustFail(Raw(SYS_syslog, 3, Address(text), sizeof(text)), "kernel log");
 }
 int Sethostname(const Arguments&) { return MustFail(::sethostname("x", 1), "sethostname"); }

@@ -151,8 +151,8 @@ TEST(Config, TheCommandPolicyIsReadFromValidation) {
 TEST(Config, PrintedYamlIsReadAsTheSameSettings) {
   const Loaded first = LoadText(
       "validation: {blocked: ['git push', \"it's\", '@x', '12']}\n"
-      "sandbox: {network: {allowed_ports: [80, 8000-8010]}, mounts: [{source: /a, target: /b c}]}\n"
-      "resource_limits: {judge: {memory_limit: 64MiB}}\nlimits_profile: judge\n");
+      "sandbox: {mounts: [{source: /a, target: /b c}]}\n"
+      "resource_limits: {judge: {memory_limit: 256MiB}}\nlimits_profile: judge\n");
   const std::string yaml = SettingsYaml(first.settings);
   const Loaded second = LoadText(yaml);
   EXPECT_FALSE(HasErrors(second)) << FindingsText(second.findings) << yaml;

@@ -105,7 +105,8 @@ TEST(RunRequest, WordsThatAreUnknownOrNotBuiltAreRefused) {
   EXPECT_NE(ErrorOf({"--rootfs", "oci:"}).find("is no root source"), std::string::npos);
   EXPECT_NE(ErrorOf({"--rootfs", "/x"}).find("is no root source"), std::string::npos);
   EXPECT_NE(ErrorOf({"--workspace", "nfs"}).find("is no workspace"), std::string::npos);
-  EXPECT_NE(ErrorOf({"--degrade", "seccomp"}).find("is no layer"), std::string::npos);
+  EXPECT_NE(ErrorOf({"--degrade", "seccomp"}).find("cannot be given up"), std::string::npos);
+  EXPECT_NE(ErrorOf({"--degrade", "secomp"}).find("is no layer"), std::string::npos);
   EXPECT_NE(ErrorOf({"--print", "settings"}).find("no such step"), std::string::npos);
   EXPECT_NE(ErrorOf({"--nosuch"}).find("--nosuch"), std::string::npos);
   EXPECT_NE(ErrorOf({"--pids", "3", "--pids", "4"}).find("given 2 times"), std::string::npos);

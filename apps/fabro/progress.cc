@@ -114,7 +114,7 @@ void Progress::Tick() {
   if (active_.size() > 1) text += "  and " + std::to_string(active_.size() - 1) + " more";
   const std::size_t width = console_.columns() > 4 ? console_.columns() - 3 : 1;
   if (text.size() > width) text.resize(width);
-  frame_ = (frame_ + 1) % kFrames.size();
+  frame_ = static_cast<unsigned>((frame_ + 1) % kFrames.size());
   (void)std::fprintf(stderr, "\r\x1b[K%s %s", std::string(kFrames[frame_]).c_str(), text.c_str());
   (void)std::fflush(stderr);
   drawn_ = true;

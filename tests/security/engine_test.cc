@@ -119,7 +119,9 @@ class RawCaller {
   explicit RawCaller(Sandbox& sandbox) : connection_(sandbox.jail().ReleaseLease()) {}
 
   Status Send(Type type, std::string_view body, std::span<const int> fds = {}) {
-    return SendMessage(connection_.get(), jail::protocol::EncodeFrame(type, 1, body), fds);
+    // A command with a number ends its Jail when it ends.
+    const std::uint32_t request = type == Type::kExec ? 0 : 1;
+    return SendMessage(connection_.get(), jail::protocol::EncodeFrame(type, request, body), fds);
   }
   // Whether the jailer answers at all.
   bool Answers(Type expected) {
