@@ -9,6 +9,7 @@ constexpr std::string_view kSandbox = "Sandbox";
 constexpr std::string_view kFiles = "Files";
 constexpr std::string_view kLimits = "Limits (all processes of the command together, unless said)";
 constexpr std::string_view kCalls = "System calls (docs/user/syscalls.md has them all)";
+constexpr std::string_view kNetwork = "Network (each means --network egress)";
 constexpr std::string_view kOutput = "Output";
 constexpr OptionInfo kHelp{"--help", "", kOutput, "Show this text"};
 
@@ -17,9 +18,9 @@ constexpr std::array kRun = {
                "low medium high"},
     OptionInfo{
         "--network", "MODE", kSandbox,
-        "none: no socket can be made; loopback: a loopback of its own (default: loopback, at "
-        "high none)",
-        "none loopback"},
+        "none: no socket can be made; loopback: a loopback of its own; egress: that, and the "
+        "hosts that are allowed (default: loopback, at high none)",
+        "none loopback egress"},
     OptionInfo{"--fresh", "", kSandbox, "Share nothing with earlier runs of a running jailer"},
     OptionInfo{"--degrade", "LAYER", kSandbox,
                "This layer may be missing on the host; the result says if it was",
@@ -62,6 +63,23 @@ constexpr std::array kRun = {
     OptionInfo{"--tmpfs", "SIZE", kFiles,
                "Size of the memory workspace with /tmp and the home directory (default: 100MiB, at "
                "most half of --memory)"},
+    OptionInfo{"--allow-host", "HOST", kNetwork,
+               "What may be reached: example.com, *.example.com (all below it), 192.0.2.7, "
+               "10.1.0.0/16",
+               "", true},
+    OptionInfo{"--allow-private-host", "NAME", kNetwork,
+               "The same for a name that may resolve to private addresses", "", true},
+    OptionInfo{"--allow-all-hosts", "", kNetwork,
+               "Every host but private, link-local, metadata and other special addresses"},
+    OptionInfo{"--allow-port", "PORTS", kNetwork,
+               "TCP ports, such as 443 or 8000-8010 (default 80 and 443)", "", true},
+    OptionInfo{"--network-check", "CHECK", kNetwork,
+               "tls_sni: TLS must ask for the name that was connected to, and every port but 80 "
+               "is TLS; http_host: the same for HTTP on port 80",
+               "tls_sni http_host", true},
+    OptionInfo{"--network-connections", "N", kNetwork, "Connections at once (default 256)"},
+    OptionInfo{"--network-bytes", "SIZE", kNetwork, "Bytes in both directions together"},
+    OptionInfo{"--network-rate", "SIZE", kNetwork, "Bytes a second in both directions together"},
     OptionInfo{"--memory", "SIZE", kLimits, "Memory without swap (default 512MiB)"},
     OptionInfo{"--pids", "N", kLimits, "Processes and threads (default 10)"},
     OptionInfo{"--cpus", "N", kLimits,
@@ -212,6 +230,7 @@ constexpr std::array kCommands = {
         "faber run -- python3 -c 'print(6 * 7)'\n"
         "faber run --bind $PWD:/src:rw --cwd /src --pids 64 --wall-time 10m -- make\n"
         "faber run --level high --degrade landlock --json -- ./answer <question.txt\n"
+        "faber run --allow-host '*.debian.org' --pids 64 -- curl -sI https://www.debian.org\n"
         "faber run --memory 64MiB --print=plan -- true",
         "", true},
     CommandInfo{

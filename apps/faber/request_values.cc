@@ -102,13 +102,14 @@ Status SetNetwork(model::RunRequest& request, std::string_view where, std::strin
     request.sandbox.network = mode;
     return {};
   }
-  constexpr std::array<std::string_view, 3> kLater = {"egress", "veth", "host"};
+  constexpr std::array<std::string_view, 2> kLater = {"veth", "host"};
   if (std::ranges::find(kLater, text) != kLater.end()) {
     return Failure(Code::kUnimplemented,
                    std::string(where) + ": network mode " + std::string(text) + " is not built yet",
-                   "network_not_built", "use none or loopback");
+                   "network_not_built", "use none, loopback or egress");
   }
-  return Bad(where, "'" + std::string(text) + "' is no network mode", "give none or loopback");
+  return Bad(where, "'" + std::string(text) + "' is no network mode",
+             "give none, loopback or egress");
 }
 
 Status SetRootfs(model::RunRequest& request, std::string_view where, std::string_view text,

@@ -72,7 +72,55 @@ std::string OfNotExecuted(const model::Outcome& outcome, const model::RunRequest
   return name + ": command not found inside the sandbox; --env PATH=... says where to look";
 }
 
+std::string OfDenial(const model::NetworkDenial& denial) {
+  using model::DenyReason;
+  std::string line = "network: " + denial.name;
+  if (denial.port != 0) line += " port " + std::to_string(denial.port);
+  switch (denial.reason) {
+    case DenyReason::kNameNotAllowed:
+    case DenyReason::kAddressNotAllowed:
+      return line + " is not allowed; --allow-host allows a host";
+    case DenyReason::kAddressDenied:
+      return line +
+             " is a private or special address; --allow-private-host allows a name to have "
+             "private ones, --allow-host an address";
+    case DenyReason::kSniMismatch:
+      return line + " was refused: the TLS client did not ask for that name";
+    case DenyReason::kHostMismatch:
+      return line + " was refused: the HTTP request was not for that name";
+    case DenyReason::kConnectionLimit:
+      return line + " was refused: too many connections; --network-connections raises it";
+    case DenyReason::kByteLimit:
+      return line + " was cut: --network-bytes are used up";
+    case DenyReason::kNameLimit:
+      return line + " was refused: " + std::to_string(model::kMaxSyntheticNames) +
+             " names were asked for";
+    case DenyReason::kUnresolved:
+      return line + " could not be resolved by this machine's name servers";
+    case DenyReason::kUnreachable:
+      return line + " could not be connected to";
+  }
+  return line;
+}
+
 }  // namespace
+
+std::vector<std::string> ExplainNetwork(const model::NetworkUsage& usage) {
+  constexpr std::size_t kShown = 5;
+  std::vector<std::string> lines;
+  if (usage.unavailable) {
+    lines.emplace_back("network: faber-egressd ended early, so nothing could be reached any more");
+  }
+  for (const model::NetworkDenial& denial : usage.denied) {
+    if (lines.size() == kShown) {
+      const std::uint64_t more = usage.denied.size() + usage.denied_dropped - kShown;
+      lines.push_back("network: and " + std::to_string(more) + " more; --json lists them");
+      break;
+    }
+    lines.push_back(OfDenial(denial));
+  }
+  return lines;
+}
 
 std::optional<std::string> Explain(const model::Outcome& outcome,
                                    const model::RunRequest& request) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "apps/faber/network_options.h"
 #include "apps/faber/syscall_options.h"
 #include "fabro/model/layers.h"
 
@@ -225,6 +226,7 @@ Result<RunArguments> ReadRunArguments(const Invocation& invocation, model::RunRe
     arguments.request.exec.env.push_back("TERM=" + (caller.term.empty() ? "xterm" : caller.term));
   }
   for (const OptionUse& use : invocation.options) TRY(Apply(arguments, use, caller));
+  TRY(ReadNetworkOptions(arguments.request, invocation.options));
   TRY(CompleteWorkspace(arguments.request));
   TRY(model::CheckContract("--require", arguments.require, arguments.request.sandbox.degrade,
                            arguments.request.sandbox.level));

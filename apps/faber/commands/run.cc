@@ -83,6 +83,11 @@ int Report(const RunArguments& arguments, RelayedAlone ended,
     const std::string text = ExplainViolations(outcome, arguments.request);
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
+  if (outcome.network) {
+    for (const std::string& line : ExplainNetwork(*outcome.network)) {
+      std::fprintf(stderr, "faber: %s\n", line.c_str());
+    }
+  }
   if (const auto line = Explain(outcome, arguments.request)) {
     const std::string text = "faber: " + *line + "\n";
     std::fwrite(text.data(), 1, text.size(), stderr);

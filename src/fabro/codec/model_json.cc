@@ -117,8 +117,10 @@ Json ToJson(const model::SandboxSpec& spec) {
                        {"target", bind.target.value()},
                        {"writable", bind.writable}}));
   }
+  const bool egress = spec.network == model::NetworkMode::kEgress;
   return Object({{"level", model::ToString(spec.level)},
                  {"network", OfWord(spec.network)},
+                 {"egress", egress ? ToJson(spec.egress) : Json()},
                  {"launch", OfWord(spec.launch)},
                  {"fresh", spec.fresh},
                  {"tty", spec.tty},
@@ -158,6 +160,45 @@ Json ToJson(const model::Violation& violation) {
        {"errno", violation.sys_errno == 0 ? Json() : Json(ErrnoName(violation.sys_errno))}});
 }
 
+Json ToJson(const model::EgressPolicy& policy) {
+  Json hosts = Json::MakeArray();
+  for (const model::HostRule& rule : policy.hosts) {
+    hosts.Push(Object({{"host", model::ToString(rule)}, {"allow_private", rule.allow_private}}));
+  }
+  Json ports = Json::MakeArray();
+  for (const model::PortRange& range : policy.ports) ports.Push(model::ToString(range));
+  return Object({{"allowed_hosts", std::move(hosts)},
+                 {"allowed_ports", std::move(ports)},
+                 {"allow_all", policy.allow_all},
+                 {"tls_sni", policy.tls_sni},
+                 {"http_host", policy.http_host},
+                 {"max_connections", policy.max_connections},
+                 {"max_bytes", OfSize(policy.max_bytes)},
+                 {"bytes_per_second", OfSize(policy.bytes_per_second)},
+                 {"idle_timeout_ns", OfNanos(policy.idle_timeout)},
+                 {"synthetic_v4", model::ToString(policy.synthetic_v4)},
+                 {"synthetic_v6", model::ToString(policy.synthetic_v6)}});
+}
+
+Json ToJson(const model::NetworkUsage& usage) {
+  Json denied = Json::MakeArray();
+  Json failed = Json::MakeArray();
+  for (const model::NetworkDenial& denial : usage.denied) {
+    Json& list = model::IsFailure(denial.reason) ? failed : denied;
+    list.Push(Object({{"name", denial.name},
+                      {"port", denial.port != 0 ? Json(static_cast<int>(denial.port)) : Json()},
+                      {"reason", model::ToString(denial.reason)},
+                      {"count", denial.count}}));
+  }
+  return Object({{"connections", usage.connections},
+                 {"sent_bytes", usage.sent.bytes()},
+                 {"received_bytes", usage.received.bytes()},
+                 {"denied", std::move(denied)},
+                 {"failed", std::move(failed)},
+                 {"dropped", usage.denied_dropped},
+                 {"unavailable", usage.unavailable}});
+}
+
 Json ToJson(const model::Outcome& outcome) {
   const model::Usage& usage = outcome.usage;
   Json json = Object({{"outcome", model::ToString(outcome.fate)},
@@ -175,6 +216,7 @@ Json ToJson(const model::Outcome& outcome) {
   json.Set("pids_limit_hit", outcome.pids_limit_hit);
   json.Set("violations", OfAll(outcome.violations));
   json.Set("violations_dropped", outcome.violations_dropped);
+  if (outcome.network) json.Set("network", ToJson(*outcome.network));
   return json.Set("cleanup_succeeded", outcome.cleanup_succeeded);
 }
 

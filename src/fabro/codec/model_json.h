@@ -15,6 +15,8 @@
 namespace fabro::codec {
 
 model::Json ToJson(const model::Limits& limits);
+model::Json ToJson(const model::EgressPolicy& policy);
+model::Json ToJson(const model::NetworkUsage& usage);  // With each reason's word.
 model::Json ToJson(const model::SandboxSpec& spec);
 model::Json ToJson(const model::ExecSpec& spec);
 model::Json ToJson(const model::RunRequest& request);

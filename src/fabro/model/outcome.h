@@ -69,7 +69,8 @@ struct Outcome {
   bool pids_limit_hit = false;
   std::vector<Violation> violations;  // At most 64; `violations_dropped` counts the others.
   std::uint64_t violations_dropped = 0;
-  bool cleanup_succeeded = true;  // The leaf was empty in time.
+  std::optional<NetworkUsage> network;  // Of network mode `egress`.
+  bool cleanup_succeeded = true;        // The leaf was empty in time.
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 

@@ -18,7 +18,15 @@ std::string_view ToString(Level level) {
 }
 
 std::string_view ToString(NetworkMode mode) {
-  return mode == NetworkMode::kNone ? "none" : "loopback";
+  switch (mode) {
+    case NetworkMode::kNone:
+      return "none";
+    case NetworkMode::kLoopback:
+      return "loopback";
+    case NetworkMode::kEgress:
+      return "egress";
+  }
+  return "?";
 }
 
 std::string_view ToString(Launch launch) { return launch == Launch::kStrict ? "strict" : "sealed"; }
@@ -35,7 +43,8 @@ std::optional<Level> ParseLevel(std::string_view word) {
 }
 
 std::optional<NetworkMode> ParseNetworkMode(std::string_view word) {
-  for (const NetworkMode mode : {NetworkMode::kNone, NetworkMode::kLoopback}) {
+  for (const NetworkMode mode :
+       {NetworkMode::kNone, NetworkMode::kLoopback, NetworkMode::kEgress}) {
     if (word == ToString(mode)) return mode;
   }
   return std::nullopt;

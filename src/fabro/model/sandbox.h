@@ -13,11 +13,12 @@
 #include "fabro/base/byte_size.h"
 #include "fabro/base/duration.h"
 #include "fabro/base/id.h"
+#include "fabro/model/egress.h"
 
 namespace fabro::model {
 
 enum class Level { kLow, kMedium, kHigh };
-enum class NetworkMode { kNone, kLoopback };
+enum class NetworkMode { kNone, kLoopback, kEgress };
 enum class Launch { kStrict, kSealed };
 enum class WorkspaceKind { kMemory, kDisk };
 
@@ -95,6 +96,7 @@ struct SyscallChanges {
 struct SandboxSpec {
   Level level = Level::kMedium;
   std::optional<NetworkMode> network;  // Unset: none at high, loopback below.
+  EgressPolicy egress;                 // Of kEgress alone: what may be reached.
   std::optional<Launch> launch;        // Unset: sealed with network none, else strict.
   bool fresh = false;                  // Shares nothing with earlier Jails.
   bool tty = false;                    // Execs may ask for a terminal: a devpts of its own.

@@ -95,13 +95,14 @@ int Send(int socket, wire::Type type, const void* body, std::size_t length, cons
   header.type = static_cast<std::uint16_t>(type);
   header.length = static_cast<std::uint32_t>(length);
   iovec parts[2] = {{&header, sizeof(header)}, {const_cast<void*>(body), length}};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 4)] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * wire::kMaxFds)];
   msghdr message = {};
   message.msg_iov = parts;
   message.msg_iovlen = length == 0 ? 1 : 2;
-  if (fd_count > 4) return EINVAL;
+  if (fd_count > static_cast<int>(wire::kMaxFds)) return EINVAL;
   if (fd_count > 0) {
     const std::size_t bytes = sizeof(int) * static_cast<std::size_t>(fd_count);
+    std::memset(control, 0, CMSG_SPACE(bytes));
     message.msg_control = control;
     message.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* rights = CMSG_FIRSTHDR(&message);

@@ -26,8 +26,14 @@ struct Packet {
   // Copies the struct at the start of the body; false when the body is too short for it.
   template <typename T>
   bool Read(T& out) const {
-    if (length < sizeof(T)) return false;
-    std::memcpy(&out, body, sizeof(T));
+    return ReadAt(0, out);
+  }
+
+  // The same for a struct behind others; `at` is where.
+  template <typename T>
+  bool ReadAt(std::size_t at, T& out) const {
+    if (length < at + sizeof(T)) return false;
+    std::memcpy(&out, body + at, sizeof(T));
     return true;
   }
 };

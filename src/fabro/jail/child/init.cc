@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "fabro/jail/child/channel.h"
+#include "fabro/jail/child/egress.h"
 #include "fabro/jail/child/payload.h"
 #include "fabro/jail/child/steps.h"
 #include "fabro/jail/child/system_files.h"
@@ -43,6 +44,7 @@ struct Leader {
 struct Init {
   wire::SpawnInit plan;
   const Landlock* landlock = nullptr;
+  const wire::EgressNet* egress = nullptr;  // Until it is set up.
   int socket = -1;
   int lifeline = -1;
   int workspace = -1;  // The detached tree, for good (workspace.h).
@@ -76,6 +78,10 @@ int RaiseLoopback(Init& init) {
   const int error = ErrnoOf(::ioctl(socket, SIOCSIFFLAGS, &request));
   CloseFd(socket);
   return error;
+}
+
+int OpenEgress(Init& init) {
+  return init.egress == nullptr ? 0 : SetUpEgress(*init.egress, init.socket);
 }
 
 // Without subset=pid the host's /proc/sys and its like would be there, which only level low covers:
@@ -190,6 +196,7 @@ constexpr StepOf<Init> kJailSteps[] = {
     {Step::kLifeline, HoldLifeline},
     {Step::kHostname, SetHostname},
     {Step::kLoopback, RaiseLoopback},
+    {Step::kEgress, OpenEgress},
     {Step::kProc, MakeProc},
     {Step::kTimeNamespace, MakeTimeNamespace},
     {Step::kWorkspace, PlaceWorkspace},
@@ -333,11 +340,12 @@ void HandleMessage(Init& init) {
 
 }  // namespace
 
-void InitMain(const wire::SpawnInit& plan, const Landlock& landlock, int socket, int lifeline,
-              int workspace) {
+void InitMain(const wire::SpawnInit& plan, const Landlock& landlock, const wire::EgressNet* egress,
+              int socket, int lifeline, int workspace) {
   static Init init;
   init.plan = plan;
   init.landlock = &landlock;
+  init.egress = egress;
   init.socket = socket;
   init.lifeline = lifeline;
   init.workspace = workspace;

@@ -22,6 +22,7 @@ enum class Step : std::uint16_t {
   kCloneInit,
   kHostname,
   kLoopback,
+  kEgress,
   kTimeNamespace,
   kWorkspace,
   kTmpfs,
@@ -77,6 +78,8 @@ constexpr const char* StepName(Step step) {
       return "hostname";
     case Step::kLoopback:
       return "loopback";
+    case Step::kEgress:
+      return "egress";
     case Step::kTimeNamespace:
       return "time_namespace";
     case Step::kWorkspace:

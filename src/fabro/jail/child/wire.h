@@ -46,12 +46,14 @@ enum class Type : std::uint16_t {
   // jailer -> zygote
   kMapsWritten = 10,  // No body.
   kBuildSlot = 11,    // BuildSlot + MountStep[mount_count] + LandlockRule[rule_count], fds.
-  kSpawnInit = 12,    // SpawnInit, fds: init socket, lifeline, [workspace mount].
+  kSpawnInit = 12,    // SpawnInit, [EgressNet]; fds: init socket, lifeline, [workspace mount].
   kKillInit = 13,     // No body: SIGKILL to init, then kInitGone follows.
   // init -> jailer
-  kJailReady = 20,   // No body.
-  kExecForked = 21,  // ExecForked, fd: pty master when it was asked for.
-  kExecEnded = 22,   // ExecEnded: the leader was reaped.
+  kJailReady = 20,     // No body.
+  kExecForked = 21,    // ExecForked, fd: pty master when it was asked for.
+  kExecEnded = 22,     // ExecEnded: the leader was reaped.
+  kNetworkReady = 23,  // NetworkReady, before kJailReady; fds: name server's UDP and TCP socket,
+                       // one listening socket a port.
   // jailer -> init
   kExec = 30,        // Exec + tail, fds as counted in it.
   kSignalExec = 31,  // SignalExec.
@@ -120,6 +122,8 @@ struct SpawnInit {
   std::uint8_t workspace = kMemory;
   std::uint8_t devpts = 0;        // Mount a private devpts and /dev/ptmx.
   std::uint8_t system_files = 0;  // Whole /proc and /sys, covered (low); else processes alone.
+  std::uint8_t egress = 0;        // An EgressNet follows; loopback_up too.
+  std::uint8_t reserved[2] = {};
   std::uint32_t task_id = 1000;
   std::uint64_t tmpfs_size = 0;  // kMemory: total of all writable paths, in bytes.
   std::uint64_t tmpfs_inodes = 0;

@@ -226,8 +226,10 @@ void ReportGone(Zygote& zygote) {
 // the memory of one (dumpable) holds for it alone, and the zygote stays free.
 void SpawnInit(Zygote& zygote, Packet& packet) {
   wire::SpawnInit plan;
+  wire::EgressNet egress;
   About("SpawnInit");
-  if (!packet.Read(plan) || packet.fd_count < 2 || zygote.init >= 0) {
+  if (!packet.Read(plan) || (plan.egress != 0 && !packet.ReadAt(sizeof(plan), egress)) ||
+      packet.fd_count < 2 || zygote.init >= 0) {
     GiveUp(Step::kCloneInit, zygote.init >= 0 ? EBUSY : EPROTO);
   }
   int pidfd = -1;
@@ -242,7 +244,8 @@ void SpawnInit(Zygote& zygote, Packet& packet) {
     const int lifeline = packet.TakeFd(1);
     ::close(kSocket);
     ::close(kLifeline);
-    InitMain(plan, zygote.landlock, packet.TakeFd(0), lifeline, packet.TakeFd(2));
+    InitMain(plan, zygote.landlock, plan.egress != 0 ? &egress : nullptr, packet.TakeFd(0),
+             lifeline, packet.TakeFd(2));
   }
   packet.CloseFds();
   zygote.init = pidfd;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fabro/jail/child/wire.h"
+#include "fabro/jail/plan/network.h"
 #include "fabro/jail/plan/paths.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/plan/syscalls.h"
@@ -67,6 +68,7 @@ Status CheckChoices(const model::SandboxSpec& spec) {
   if (sealed && network != model::NetworkMode::kNone) {
     return Invalid("launch", "--launch", "sealed needs network mode none", "add --network none");
   }
+  TRY(CheckNetwork(spec, network));
   for (const std::string& layer : spec.degrade) {
     TRY(model::CheckLayerWord("degrade (--degrade)", layer, true));
   }

@@ -8,6 +8,7 @@
 
 #include "fabro/jail/child/wire.h"
 #include "fabro/jail/plan/check.h"
+#include "fabro/jail/plan/network.h"
 #include "fabro/jail/plan/paths.h"
 
 namespace fabro::jail::plan {
@@ -31,7 +32,7 @@ constexpr EtcFile kEtcFiles[] = {
     {"/etc/nsswitch.conf",
      "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n"
      "protocols: files\n"},
-    {"/etc/resolv.conf", "# no name server is reachable from here\n"},
+    {"/etc/resolv.conf", "@RESOLVER@\n"},
 };
 
 constexpr char kNoProgram[] =
@@ -47,6 +48,7 @@ std::string Filled(std::string text, const model::SandboxSpec& spec) {
   };
   replace("@HOME@", spec.home.value());
   replace("@HOSTNAME@", spec.hostname);
+  replace("@RESOLVER@", Resolvers(spec));
   return text;
 }
 
@@ -287,6 +289,7 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   };
   std::string text = "level=" + std::string(ToString(plan.spec.level));
   text += " network=" + std::string(ToString(*plan.spec.network));
+  text += EgressText(plan.spec);
   text += " launch=" + std::string(ToString(*plan.spec.launch));
   text += " workspace=" + std::string(ToString(plan.spec.workspace.kind));
   text += " landlock=" + std::to_string(plan.landlock.abi);
@@ -356,6 +359,7 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
   // What a guest nested at level low may outlive its last process for a while: in no slot of
   // others.
   if (spec.level == model::Level::kLow) plan.spec.fresh = true;
+  plan.local_routes = LocalRoutes(plan.spec);
   ChooseWorkspaceSize(plan, facts);
   // What a guest writes through a bind is reachable by others outside. All else is in a tmpfs that
   // no path leads to, or below a directory of 0700 whose owner, root, has every group's rights.

@@ -106,6 +106,7 @@ struct JailPlan {
   std::uint64_t shm_size = 0;         // Of /dev/shm beside a disk workspace.
   std::string workspace_limit;        // "tmpfs", "loop", "quota" or "none".
   LandlockPlan landlock;
+  std::vector<model::IpRange> local_routes;  // Network mode egress: what stands for outside.
   std::vector<std::string> degraded;
   bool set_gid = false;              // The guest may set S_ISGID (decision 0009).
   std::vector<std::string> notices;  // What loads and probably is not meant: a word, then why.

@@ -2,7 +2,8 @@
 
 #include <array>
 
-#include "fabro/jail/protocol/bytes.h"
+#include "fabro/base/bytes.h"
+#include "fabro/egress/wire/control.h"
 
 namespace fabro::jail::protocol {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::size_t kMaxWord = 256;
 constexpr std::uint32_t kMaxWords = 4096;
 constexpr std::uint32_t kMaxPaths = 64;
 constexpr std::uint32_t kMaxViolations = 64;
+constexpr std::uint32_t kMaxDenials = 64;
 
 Error Malformed(std::string_view what) {
   return Failure(Code::kInvalidArgument, "malformed message: " + std::string(what),
@@ -120,6 +122,39 @@ model::SyscallChanges ReadSyscalls(ByteReader& in) {
   return changes;
 }
 
+void WriteNetwork(ByteWriter& out, const model::NetworkUsage& usage) {
+  out.U64(usage.connections);
+  out.U64(usage.sent.bytes());
+  out.U64(usage.received.bytes());
+  out.List(usage.denied, [&](const model::NetworkDenial& denial) {
+    out.Text(denial.name);
+    out.U16(denial.port);
+    WriteEnum(out, denial.reason);
+    out.U32(denial.count);
+  });
+  out.U64(usage.denied_dropped);
+  out.Bool(usage.unavailable);
+}
+
+model::NetworkUsage ReadNetwork(ByteReader& in) {
+  model::NetworkUsage usage;
+  usage.connections = in.U64();
+  usage.sent = ByteSize(in.U64());
+  usage.received = ByteSize(in.U64());
+  const std::uint32_t denied = in.Count(kMaxDenials);
+  for (std::uint32_t i = 0; i < denied && !in.bad(); ++i) {
+    model::NetworkDenial denial;
+    denial.name = in.Text(kMaxWord);
+    denial.port = in.U16();
+    denial.reason = in.Enum(model::DenyReason::kUnreachable);
+    denial.count = in.U32();
+    usage.denied.push_back(std::move(denial));
+  }
+  usage.denied_dropped = in.U64();
+  usage.unavailable = in.Bool();
+  return usage;
+}
+
 bool IsKnown(std::uint16_t type) {
   constexpr std::array kKnown = {Type::kHello,  Type::kCreate,    Type::kExec,     Type::kInfo,
                                  Type::kStop,   Type::kHelloOk,   Type::kReady,    Type::kStopped,
@@ -167,6 +202,7 @@ std::string Encode(const model::SandboxSpec& spec) {
   ByteWriter out;
   WriteEnum(out, spec.level);
   out.Optional(spec.network, [&](model::NetworkMode v) { WriteEnum(out, v); });
+  if (spec.network == model::NetworkMode::kEgress) egress::wire::Write(out, spec.egress);
   out.Optional(spec.launch, [&](model::Launch v) { WriteEnum(out, v); });
   out.Bool(spec.fresh);
   out.Bool(spec.tty);
@@ -192,7 +228,8 @@ Result<model::SandboxSpec> DecodeSandboxSpec(std::string_view body) {
   ByteReader in(body);
   model::SandboxSpec spec;
   spec.level = in.Enum(model::Level::kHigh);
-  if (in.Bool()) spec.network = in.Enum(model::NetworkMode::kLoopback);
+  if (in.Bool()) spec.network = in.Enum(model::NetworkMode::kEgress);
+  if (spec.network == model::NetworkMode::kEgress) spec.egress = egress::wire::ReadPolicy(in);
   if (in.Bool()) spec.launch = in.Enum(model::Launch::kSealed);
   spec.fresh = in.Bool();
   spec.tty = in.Bool();
@@ -322,6 +359,8 @@ std::string Encode(const model::Outcome& outcome) {
     out.I32(violation.guest_pid);
   });
   out.U64(outcome.violations_dropped);
+  out.Optional(outcome.network,
+               [&](const model::NetworkUsage& usage) { WriteNetwork(out, usage); });
   out.Bool(outcome.cleanup_succeeded);
   return out.Take();
 }
@@ -350,6 +389,7 @@ Result<model::Outcome> DecodeOutcome(std::string_view body) {
     outcome.violations.push_back(std::move(violation));
   }
   outcome.violations_dropped = in.U64();
+  if (in.Bool()) outcome.network = ReadNetwork(in);
   outcome.cleanup_succeeded = in.Bool();
   return Checked(in, std::move(outcome), "outcome");
 }

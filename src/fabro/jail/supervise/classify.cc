@@ -16,9 +16,9 @@ constexpr std::array kStepNames = {
     "forbid user namespaces", "make mounts private", "build the root", "pivot_root",
     "make the sealed network namespace", "drop the bounding set", "set no_new_privs",
     // init
-    "clone init", "set the host name", "bring loopback up", "make the time namespace",
-    "mount the workspace", "mount tmpfs", "mount /proc", "mount devpts", "mount /sys",
-    "seal the root",
+    "clone init", "set the host name", "bring loopback up", "open the ways out",
+    "make the time namespace", "mount the workspace", "mount tmpfs", "mount /proc", "mount devpts",
+    "mount /sys", "seal the root",
     // payload
     "fork", "enter the control group", "make the cgroup namespace", "open the terminal",
     "set resource limits", "set up standard streams", "close descriptors",

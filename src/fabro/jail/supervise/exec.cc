@@ -75,7 +75,9 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
       deny_jit_(parts.deny_jit),
       stdio_(std::move(parts.stdio)),
       program_(std::move(parts.program)),
-      channel_(std::move(parts.channel)) {
+      channel_(std::move(parts.channel)),
+      network_(parts.network) {
+  if (network_ != nullptr) network_before_ = network_->Usage();
   leaf_.emplace(std::move(leaf));
   sandbox_ooms_ = group_.ReadOomEvents().value_or(0);
 }
@@ -358,6 +360,9 @@ void Exec::Finish() {
       facts_.oom = cgroup::OomSource::kOwn;
     }
     facts_.pids_limit_hits = usage->pids_limit_hits;
+  }
+  if (network_ != nullptr) {
+    outcome_.network = egress::wire::Between(network_before_, network_->Usage());
   }
   Classify(facts_, outcome_);
   SendAccepted(-1);

@@ -15,6 +15,7 @@
 #include "fabro/jail/supervise/background.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/classify.h"
+#include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/linux/cgroup/job_root.h"
 #include "fabro/linux/cgroup/leaf.h"
@@ -34,6 +35,7 @@ class Exec {
     plan::ExecPlan plan;
     seccomp::FilterOptions filter;
     bool deny_jit = false;
+    const Egress::Share* network = nullptr;  // Of network mode egress; outlives the Exec.
   };
 
   // Sends the order to init; from then on the Exec lives until `on_end`, which may destroy it. The
@@ -100,6 +102,8 @@ class Exec {
   std::chrono::steady_clock::time_point started_{};  // The filter is in, execve is next.
   bool accepted_ = false;
   bool ended_ = false;  // The Outcome is on its way.
+  const Egress::Share* network_;
+  model::NetworkUsage network_before_;
   ExecFacts facts_;
   model::Outcome outcome_;
   std::chrono::steady_clock::time_point kill_until_{};

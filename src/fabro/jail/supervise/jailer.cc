@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/session.h"
 #include "fabro/jail/supervise/slot_pool.h"
@@ -45,7 +46,8 @@ Status ServeConnection(UniqueFd connection, const std::string& init_program) {
   auto pool = OpenPool(loop, init_program);
   if (!pool) return Refuse(connection.get(), pool.error());
   bool gone = false;
-  Session session(loop, **pool, std::move(connection), [&] { gone = true; });
+  Egress egress(loop, EgressProgram(init_program), [&] { return (*pool)->LeaseIds(); });
+  Session session(loop, **pool, egress, std::move(connection), [&] { gone = true; });
   while (!gone) TRY(loop.RunOnce());
   return {};
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/jailer.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/peer.h"
@@ -56,11 +57,12 @@ Result<UniqueFd> StopSignals() {
 
 class Listener {
  public:
-  Listener(Loop& loop, SlotPool& pool, UniqueFd socket, UniqueFd signals, std::chrono::seconds idle,
-           Logger log)
+  Listener(Loop& loop, SlotPool& pool, std::string egress_program, UniqueFd socket,
+           UniqueFd signals, std::chrono::seconds idle, Logger log)
       : loop_(loop),
         pool_(pool),
         log_(std::move(log)),
+        egress_(loop_, std::move(egress_program), [&pool] { return pool.LeaseIds(); }),
         socket_(std::move(socket)),
         signals_(std::move(signals)),
         idle_(idle) {
@@ -107,7 +109,7 @@ class Listener {
     if (::fcntl(connection->get(), F_SETFL, flags | O_NONBLOCK) != 0) return;
     loop_.Remove(idle_timer_);
     const std::uint64_t id = ++last_;
-    sessions_.emplace(id, std::make_unique<Session>(loop_, pool_, *std::move(connection),
+    sessions_.emplace(id, std::make_unique<Session>(loop_, pool_, egress_, *std::move(connection),
                                                     [this, id] { OnGone(id); }));
   }
 
@@ -121,6 +123,7 @@ class Listener {
   Loop& loop_;
   SlotPool& pool_;
   Logger log_;
+  Egress egress_;
   UniqueFd socket_;
   UniqueFd signals_;
   std::chrono::seconds idle_;
@@ -147,8 +150,8 @@ Status Listen(ListenOptions options) {
   UniqueFd socket = TRY(ListenUnix(path, SocketType::kSeqPacket, 0600));
   Status done;
   {
-    Listener listener(loop, *pool, std::move(socket), std::move(signals), options.idle,
-                      std::move(options.log));
+    Listener listener(loop, *pool, EgressProgram(options.init_program), std::move(socket),
+                      std::move(signals), options.idle, std::move(options.log));
     done = listener.Run();
   }
   ::unlink(path.c_str());

@@ -62,8 +62,13 @@ Error Gone(const std::string& why) {
 
 }  // namespace
 
-Session::Session(Loop& loop, SlotPool& pool, UniqueFd connection, std::function<void()> on_gone)
-    : loop_(loop), pool_(pool), connection_(std::move(connection)), on_gone_(std::move(on_gone)) {
+Session::Session(Loop& loop, SlotPool& pool, Egress& egress, UniqueFd connection,
+                 std::function<void()> on_gone)
+    : loop_(loop),
+      pool_(pool),
+      egress_(egress),
+      connection_(std::move(connection)),
+      on_gone_(std::move(on_gone)) {
   connection_watch_ = loop_.Watch(connection_.get(), POLLIN, [this](short) { OnConnection(); });
 }
 
@@ -151,7 +156,15 @@ Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) 
     shared_ = {"user_ns", "ids", "zygote", "cgroup"};
     if (plan.spec.launch == model::Launch::kSealed) shared_.emplace_back("net_ns");
   }
-  const Status spawned = slot->SpawnInit(plan, facts, sources);
+  Status spawned = slot->SpawnInit(plan, facts, sources);
+  if (spawned && plan.spec.network == model::NetworkMode::kEgress) {
+    auto network = egress_.Add(plan.spec.egress, slot->TakeNetwork());
+    if (network) {
+      network_ = *std::move(network);
+    } else {
+      spawned = network.error();
+    }
+  }
   if (!spawned) {
     (void)pool_.Destroy(std::move(slot));
     return spawned;
@@ -203,6 +216,7 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
   parts.filter.allow_set_gid = plan_.set_gid;
   parts.deny_jit = plan_.spec.syscalls.deny_jit && !start.file_helper;
   parts.plan = std::move(plan);
+  parts.network = network_.get();
   for (std::size_t i = 0; i < streams; ++i) parts.stdio.push_back(std::move(fds[i + 1]));
   parts.channel = std::move(fds[0]);
   return parts;
@@ -299,6 +313,7 @@ Status Session::EndJail() {
   const Status ended = broken_ || behind ? Status() : slot_->EndJail();
   EndExecs(std::nullopt);
   background_.clear();
+  network_.reset();
   std::unique_ptr<Slot> slot = std::move(slot_);
   broken_ = "it was stopped";
   Status away;

@@ -13,6 +13,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/protocol/messages.h"
+#include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/exec.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/slot.h"
@@ -24,9 +25,10 @@ namespace fabro::jail::supervise {
 
 class Session {
  public:
-  // `on_gone` is called once, when nothing of the Jail is left; it may destroy the Session. Loop
-  // and pool outlive it.
-  Session(Loop& loop, SlotPool& pool, UniqueFd connection, std::function<void()> on_gone);
+  // `on_gone` is called once, when nothing of the Jail is left; it may destroy the Session. Loop,
+  // pool and egress outlive it.
+  Session(Loop& loop, SlotPool& pool, Egress& egress, UniqueFd connection,
+          std::function<void()> on_gone);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -52,13 +54,15 @@ class Session {
 
   Loop& loop_;
   SlotPool& pool_;
+  Egress& egress_;
   UniqueFd connection_;
   std::function<void()> on_gone_;
   Loop::Id connection_watch_ = 0;
   Loop::Id init_watch_ = 0;
   Loop::Id zygote_watch_ = 0;
   std::unique_ptr<Slot> slot_;
-  UniqueFd workspace_lock_;  // Held until nothing of the Jail is left.
+  std::unique_ptr<Egress::Share> network_;  // Of network mode egress; outlives its Execs.
+  UniqueFd workspace_lock_;                 // Held until nothing of the Jail is left.
   plan::JailPlan plan_;
   plan::HostFacts facts_;
   std::vector<std::string> shared_;

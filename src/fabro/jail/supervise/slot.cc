@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "fabro/jail/child/egress_wire.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/proof.h"
 #include "fabro/linux/file.h"
@@ -97,8 +98,10 @@ Result<wire::SpawnInit> PlanInit(const plan::JailPlan& plan) {
   const model::SandboxSpec& spec = plan.spec;
   wire::SpawnInit init;
   const bool sealed = spec.launch == model::Launch::kSealed;
+  const bool egress = spec.network == model::NetworkMode::kEgress;
   init.new_network = sealed ? wire::SpawnInit::kSlots : wire::SpawnInit::kNew;
-  init.loopback_up = spec.network == model::NetworkMode::kLoopback ? 1 : 0;
+  init.loopback_up = egress || spec.network == model::NetworkMode::kLoopback ? 1 : 0;
+  init.egress = egress ? 1 : 0;
   init.workspace = spec.workspace.kind == model::WorkspaceKind::kDisk ? wire::SpawnInit::kDisk
                                                                       : wire::SpawnInit::kMemory;
   init.devpts = spec.tty ? 1 : 0;
@@ -119,6 +122,23 @@ wire::Landlock LandlockOrder(const plan::LandlockPlan& plan) {
   order.scoped = plan.scoped;
   order.rule_count = static_cast<std::uint16_t>(plan.rules.size());
   return order;
+}
+
+// The plan's lists fit: it was checked against the same limits.
+wire::EgressNet PlanEgress(const plan::JailPlan& plan) {
+  wire::EgressNet net;
+  const model::IpAddress server = model::NameServerOf(plan.spec.egress);
+  std::copy_n(server.bytes.begin(), sizeof(net.name_server), net.name_server);
+  for (const std::uint16_t port : model::PortsOf(plan.spec.egress)) {
+    net.ports[net.port_count++] = port;
+  }
+  for (const model::IpRange& range : plan.local_routes) {
+    wire::EgressNet::Route& route = net.routes[net.route_count++];
+    route.v6 = range.base.v6 ? 1 : 0;
+    route.prefix = range.prefix;
+    std::copy(range.base.bytes.begin(), range.base.bytes.end(), route.address);
+  }
+  return net;
 }
 
 cgroup::Limits GroupLimits(const model::Limits& limits) {
@@ -229,18 +249,19 @@ bool Slot::Idle() const {
 
 Slot::~Slot() { (void)Destroy(); }
 
-Status Slot::OrderInit(const wire::SpawnInit& order, int workspace) {
+Status Slot::OrderInit(const wire::SpawnInit& order, std::string_view tail, int workspace) {
   SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
   Lifeline line = TRY(MakeLifeline());
   std::vector<int> fds = {pair.second.get(), line.watcher.get()};
   if (workspace >= 0) fds.push_back(workspace);
-  TRY(SendWire(socket_.get(), Type::kSpawnInit, BytesOf(order), fds));
+  TRY(SendWire(socket_.get(), Type::kSpawnInit, std::string(BytesOf(order)).append(tail), fds));
   coming_.emplace(Coming{order, std::move(pair.first), std::move(line.owner)});
   return {};
 }
 
 Status Slot::AwaitInit() {
   const auto deadline = steady_clock::now() + kStartLimit;
+  const bool egress = coming_->order.egress != 0;
   // Init's word comes last, and its end closes when there is none to come: one wait for both.
   TRY(PollOne(coming_->socket.get(), POLLIN, deadline));
   WireMessage spawned =
@@ -255,6 +276,13 @@ Status Slot::AwaitInit() {
   init_->socket = std::move(coming_->socket);
   init_->lifeline = std::move(coming_->lifeline);
   coming_.reset();
+  if (egress) {
+    WireMessage network =
+        TRY_IN("starting init", ExpectWire(init_->socket.get(), Type::kNetworkReady, deadline));
+    wire::NetworkReady ready;
+    if (!network.Read(ready)) return Failure(Code::kInternal, "malformed answer of init");
+    network_ = {.ipv6 = ready.ipv6 != 0, .fds = std::move(network.fds)};
+  }
   TRY_IN("starting init", ExpectWire(init_->socket.get(), Type::kJailReady, deadline));
   return {};
 }
@@ -267,9 +295,11 @@ Status Slot::DropComing() {
 }
 
 Status Slot::PrepareInit(const plan::JailPlan& plan) {
+  // Those with something of the host's in them are made when they are wanted.
   if (plan.spec.workspace.kind == model::WorkspaceKind::kDisk) return {};
+  if (plan.spec.network == model::NetworkMode::kEgress) return {};
   const wire::SpawnInit order = TRY(PlanInit(plan));
-  return OrderInit(order, -1);
+  return OrderInit(order, {}, -1);
 }
 
 bool Slot::Prepared() const {
@@ -287,7 +317,8 @@ Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
     TRY(DropComing());
     UniqueFd workspace;
     if (disk) workspace = TRY(MountDiskWorkspace(plan, facts, sources, ids_));
-    TRY(OrderInit(order, workspace.get()));
+    const wire::EgressNet net = order.egress != 0 ? PlanEgress(plan) : wire::EgressNet();
+    TRY(OrderInit(order, order.egress != 0 ? BytesOf(net) : std::string_view(), workspace.get()));
   }
   ++jails_;
   return AwaitInit();

@@ -11,6 +11,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/slots/leases.h"
+#include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/sources.h"
 #include "fabro/linux/cgroup/job_root.h"
 #include "fabro/linux/poll.h"
@@ -48,6 +49,8 @@ class Slot {
   // namespaces, workspace.
   Status SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
                    const Sources& sources);
+  // What it sent out for network mode `egress`, once.
+  NetworkSockets TakeNetwork() { return std::move(network_); }
 
   // Kills the Jail and waits until its pid namespace is gone; bounded: 5 s.
   Status EndJail();
@@ -82,7 +85,7 @@ class Slot {
     UniqueFd socket;
     UniqueFd lifeline;
   };
-  Status OrderInit(const wire::SpawnInit& order, int workspace);
+  Status OrderInit(const wire::SpawnInit& order, std::string_view tail, int workspace);
   Status AwaitInit();
   Status DropComing();
   Status StartZygote(int program);
@@ -98,6 +101,7 @@ class Slot {
   std::optional<Process> zygote_;
   std::optional<Init> init_;
   std::optional<Coming> coming_;
+  NetworkSockets network_;
   std::string policy_;
   std::string sockets_;  // Of a sealed network namespace, at creation.
   bool unmapped_ = false;

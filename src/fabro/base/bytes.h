@@ -7,8 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
-namespace fabro::jail::protocol {
+namespace fabro {
 
 class ByteWriter {
  public:
@@ -117,4 +118,4 @@ class ByteReader {
   bool bad_ = false;
 };
 
-}  // namespace fabro::jail::protocol
+}  // namespace fabro
