@@ -70,6 +70,10 @@ fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request
   config.context = ContextOf(request);
   config.level = model::ParseLevel(environment.level).value_or(model::Level::kMedium);
   config.root = model::ParseRootSource(environment.rootfs).value_or(model::RootSource());
+  if (environment::HasEgress(environment)) {
+    config.network = model::NetworkMode::kEgress;
+    config.egress = TRY(environment::EgressOf(environment));
+  }
   if (environment.cpu) config.limits.cpu_millis = *environment.cpu * 1000;
   config.limits.memory = environment.memory;
   config.disk = environment.disk;

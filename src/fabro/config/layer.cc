@@ -37,7 +37,7 @@ class LayerReader {
   void Text(const Row& row, const TomlValue& value, const std::string& path);
   void Size(const TomlValue& value, const std::string& path);
   void Goal(const TomlValue& value, const std::string& path);
-  void Strings(const TomlValue& value, const std::string& path);
+  void Strings(const TomlValue& value, const std::string& path, bool numbers);
   void Scalars(const TomlValue& value, const std::string& path, bool texts_only);
   void Steps(const TomlValue& value, const std::string& path);
   bool Step(const TomlValue& value, const std::string& path, PrepareStep& step);
@@ -112,7 +112,9 @@ void LayerReader::Setting(const Row& row, const TomlValue& value, const std::str
     case Type::kGoal:
       return Goal(value, path);
     case Type::kStrings:
-      return Strings(value, path);
+      return Strings(value, path, false);
+    case Type::kPorts:
+      return Strings(value, path, true);
     case Type::kScalars:
       return Scalars(value, path, false);
     case Type::kTexts:
@@ -170,10 +172,14 @@ void LayerReader::Goal(const TomlValue& value, const std::string& path) {
   Report(value, path, "a string or { file = \"path\" } is expected");
 }
 
-void LayerReader::Strings(const TomlValue& value, const std::string& path) {
-  if (value.kind != Kind::kList) return Report(value, path, "a list of strings is expected");
+void LayerReader::Strings(const TomlValue& value, const std::string& path, bool numbers) {
+  if (value.kind != Kind::kList) return Report(value, path, "a list is expected");
   std::vector<std::string> texts;
   for (const TomlValue& item : value.items) {
+    if (numbers && item.kind == Kind::kInteger) {
+      texts.push_back(std::to_string(std::get<std::int64_t>(item.scalar.data)));
+      continue;
+    }
     if (item.kind != Kind::kString) return Report(item, path, "a string is expected");
     texts.push_back(TextOf(item));
   }

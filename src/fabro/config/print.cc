@@ -45,6 +45,9 @@ void Printer::Overrides(const EnvironmentOverrides& over) {
   Show("run.environment.resources.memory", over.memory);
   Show("run.environment.resources.disk", over.disk);
   Show("run.environment.network.mode", over.network_mode);
+  Show("run.environment.network.allow", over.network_allow);
+  Show("run.environment.network.allow_hosts", over.network_allow_hosts);
+  Show("run.environment.network.allow_ports", over.network_allow_ports);
   for (const auto& [name, value] : over.env) {
     // A value may be a secret; its name suffices here.
     Line("run.environment.env." + name, "\"***\"", "run.environment.env");
@@ -55,6 +58,7 @@ void Printer::Overrides(const EnvironmentOverrides& over) {
   Show("run.environment.image.docker", over.image_docker);
   Show("run.environment.namespace.store", over.namespace_store);
   Show("run.environment.namespace.degrade", over.namespace_degrade);
+  Show("run.environment.namespace.egress_ports", over.namespace_egress_ports);
   Show("run.environment.namespace.max_processes", over.namespace_max_processes);
   Show("run.environment.namespace.max_file_descriptors", over.namespace_max_file_descriptors);
   Show("run.environment.local.strict_env", over.local_strict_env);

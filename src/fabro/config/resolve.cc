@@ -16,7 +16,17 @@ void MergeByKey(Entry& into, Entry&& from) {
   into.origin = std::move(from.origin);
 }
 
+// A layer that says anything of the network says all of it: a list of one layer under the mode of
+// another would be nobody's wish (environments, section 4).
+void DropNetworkBelow(Entries& merged, const Layer& layer) {
+  constexpr std::string_view kNetwork = "run.environment.network.";
+  const auto within = [&](const auto& entry) { return entry.first.starts_with(kNetwork); };
+  if (std::none_of(layer.entries.begin(), layer.entries.end(), within)) return;
+  std::erase_if(merged, within);
+}
+
 void Lay(Entries& merged, Layer&& layer) {
+  DropNetworkBelow(merged, layer);
   for (auto& [path, entry] : layer.entries) {
     if (path == "run.goal") merged.erase("run.goal_file");
     if (path == "run.goal_file") merged.erase("run.goal");
@@ -58,6 +68,11 @@ EnvironmentOverrides OverridesOf(const Entries& merged) {
   Take<ByteSize>(merged, "run.environment.resources.memory", out.memory);
   Take<ByteSize>(merged, "run.environment.resources.disk", out.disk);
   Take<std::string>(merged, "run.environment.network.mode", out.network_mode);
+  using Strings = std::vector<std::string>;
+  Take<Strings>(merged, "run.environment.network.allow", out.network_allow);
+  Take<Strings>(merged, "run.environment.network.allow_hosts", out.network_allow_hosts);
+  Take<Strings>(merged, "run.environment.network.allow_ports", out.network_allow_ports);
+  Take<Strings>(merged, "run.environment.namespace.egress_ports", out.namespace_egress_ports);
   TakeTexts(merged, "run.environment.env", out.env);
   Take<std::string>(merged, "run.environment.namespace.level", out.namespace_level);
   // The short form first: the table's own key wins.

@@ -16,6 +16,7 @@ enum class Type {
   kDuration,  // "30s"
   kSize,      // "512MiB"; a bare number is decimal gigabytes.
   kStrings,   // A list of strings.
+  kPorts,     // A list of whole numbers and strings, kept as strings.
   kGoal,      // A string, or { file = "path" }.
   kScalars,   // A table of strings, numbers and booleans; a layer's table replaces that below.
   kTexts,     // A table of strings; merges by key.

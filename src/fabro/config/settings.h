@@ -43,6 +43,10 @@ struct EnvironmentOverrides {
   std::optional<ByteSize> memory;
   std::optional<ByteSize> disk;
   std::optional<std::string> network_mode;
+  std::optional<std::vector<std::string>> network_allow;        // CIDRs.
+  std::optional<std::vector<std::string>> network_allow_hosts;  // Names, wildcards, addresses.
+  std::optional<std::vector<std::string>> network_allow_ports;  // "443", "8000-8010".
+  std::optional<std::vector<std::string>> namespace_egress_ports;
   std::map<std::string, std::string> env;  // Not interpolated.
   std::optional<std::string> namespace_level;
   std::optional<std::string> namespace_workspace;

@@ -42,7 +42,7 @@ constexpr int kAllowed[] = {
 #endif
 };
 
-// c-ares looks for its files when it starts; they are not there.
+// What the C library may still look for is not there.
 constexpr int kNotThere[] = {
     SYS_openat, SYS_newfstatat, SYS_faccessat,
 #ifdef SYS_open

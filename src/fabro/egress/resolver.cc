@@ -56,7 +56,7 @@ class Resolver::Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  Status Open(const std::vector<model::IpAddress>& servers) {
+  Status Open() {
     constexpr int kTimeoutMillis = 2000;
     constexpr int kTries = 2;
     char lookups[] = "b";  // Name servers; the machine's own /etc/hosts is out of our sight.
@@ -72,6 +72,12 @@ class Resolver::Channel {
     if (const int status = ares_init_options(&channel_, &options, kMask); status != ARES_SUCCESS) {
       return CaresFailure("ares_init_options", status);
     }
+    return {};
+  }
+
+  // Ends what is still asked of the servers before.
+  Status Use(const std::vector<model::IpAddress>& servers) {
+    ares_cancel(channel_);
     std::string list;
     for (const model::IpAddress& server : servers) {
       if (!list.empty()) list += ',';
@@ -85,7 +91,6 @@ class Resolver::Channel {
   }
 
   void Ask(const std::string& name, Id id) {
-    ++pending_;
     ares_addrinfo_hints hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_flags = ARES_AI_NOSORT;  // Sorting would connect sockets to every address.
@@ -93,8 +98,6 @@ class Resolver::Channel {
                      new Question{this, id});
     ArmTimer();
   }
-
-  bool idle() const { return pending_ == 0; }
 
  private:
   struct Question {
@@ -107,7 +110,6 @@ class Resolver::Channel {
     std::vector<model::IpAddress> addresses;
     if (status == ARES_SUCCESS && result != nullptr) addresses = AddressesOf(result);
     if (result != nullptr) ares_freeaddrinfo(result);
-    --question->channel->pending_;
     question->channel->owner_.Finish(question->id, std::move(addresses));
   }
 
@@ -151,7 +153,6 @@ class Resolver::Channel {
   ares_channel channel_ = nullptr;
   Loop::Id timer_ = 0;
   std::map<int, Loop::Id> watches_;
-  std::size_t pending_ = 0;
 };
 
 std::vector<model::IpAddress> NameServers(std::string_view resolv_conf) {
@@ -176,27 +177,31 @@ std::vector<model::IpAddress> NameServers(std::string_view resolv_conf) {
 }
 
 Resolver::Resolver(Loop& loop) : loop_(loop) {}
+Result<std::unique_ptr<Resolver>> Resolver::Make(Loop& loop) {
+  std::unique_ptr<Resolver> resolver(new Resolver(loop));
+  for (std::unique_ptr<Channel>& channel : resolver->channels_) {
+    channel = std::make_unique<Channel>(*resolver, loop);
+    TRY(channel->Open());
+  }
+  return resolver;
+}
+
 Resolver::~Resolver() {
   waiting_.clear();  // Whom the channels tell of their end.
-  channels_.clear();
+  for (std::unique_ptr<Channel>& channel : channels_) channel.reset();
 }
 
 Status Resolver::Use(const std::vector<model::IpAddress>& servers) {
-  std::erase_if(channels_, [](const auto& channel) { return channel->idle(); });
-  auto channel = std::make_unique<Channel>(*this, loop_);
-  TRY(channel->Open(servers));
-  channels_.push_back(std::move(channel));
+  const std::size_t other = 1 - used_;
+  TRY(channels_[other]->Use(servers));
+  used_ = other;
   return {};
 }
 
 Resolver::Id Resolver::Resolve(const std::string& name, Done done) {
   const Id id = ++last_;
   waiting_.emplace(id, std::move(done));
-  if (channels_.empty()) {
-    Finish(id, {});
-  } else {
-    channels_.back()->Ask(name, id);
-  }
+  channels_[used_]->Ask(name, id);
   return id;
 }
 

@@ -1,9 +1,10 @@
 // Names to addresses at the moment of a connection, by the machine's own name servers. Never
 // getaddrinfo(3), which would block our one thread and load modules below the filter.
 //
-// Source: c-ares, ares_getaddrinfo(3); docs/decisions/0007-egress.md.
+// Source: c-ares, ares_getaddrinfo(3); docs/decisions/0012-egress.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,12 +24,15 @@ std::vector<model::IpAddress> NameServers(std::string_view resolv_conf);
 
 class Resolver {
  public:
-  explicit Resolver(Loop& loop);
+  // Before Confine(): c-ares takes the seed of its query ids from /dev/urandom, once for each
+  // channel, and without it they can be guessed.
+  static Result<std::unique_ptr<Resolver>> Make(Loop& loop);
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // For questions from now on; those under way go on with the servers that they have.
+  // For questions from now on; those under way go on with the servers that they have, until the
+  // next call.
   Status Use(const std::vector<model::IpAddress>& servers);
 
   using Id = std::uint64_t;
@@ -40,10 +44,12 @@ class Resolver {
 
  private:
   class Channel;
+  explicit Resolver(Loop& loop);
   void Finish(Id id, std::vector<model::IpAddress> addresses);
 
   Loop& loop_;
-  std::vector<std::unique_ptr<Channel>> channels_;  // The last one is in use.
+  std::array<std::unique_ptr<Channel>, 2> channels_;
+  std::size_t used_ = 0;  // Which of them is asked.
   std::unordered_map<Id, Done> waiting_;
   Id last_ = 0;
 };

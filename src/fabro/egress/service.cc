@@ -41,10 +41,10 @@ Status CheckRoutes(Routes& routes, const model::EgressPolicy& policy) {
 
 class Service {
  public:
-  Service(Loop& loop, Routes routes, UniqueFd control, std::size_t connections)
+  Service(Loop& loop, Routes routes, Resolver& resolver, UniqueFd control, std::size_t connections)
       : loop_(loop),
         routes_(std::move(routes)),
-        resolver_(loop),
+        resolver_(resolver),
         control_(std::move(control)),
         machine_{loop, resolver_, routes_, connections} {
     loop_.Watch(control_.get(), EPOLLIN, [this](std::uint32_t) { OnControl(); });
@@ -125,7 +125,7 @@ class Service {
 
   Loop& loop_;
   Routes routes_;
-  Resolver resolver_;
+  Resolver& resolver_;
   UniqueFd control_;
   Machine machine_;
   bool over_ = false;
@@ -150,8 +150,9 @@ Status Serve(UniqueFd control) {
   const std::size_t connections = TRY(RaiseFileLimit());
   const std::unique_ptr<Loop> loop = TRY(Loop::Make());
   Routes routes = TRY(Routes::Open());
+  const std::unique_ptr<Resolver> resolver = TRY(Resolver::Make(*loop));
   TRY(Confine());
-  Service service(*loop, std::move(routes), std::move(control), connections);
+  Service service(*loop, std::move(routes), *resolver, std::move(control), connections);
   return service.Run();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "fabro/environment/network.h"
 #include "fabro/model/sandbox.h"
 
 namespace fabro::environment {
@@ -49,23 +50,6 @@ void Ignored(ResolvedEnvironment& environment, std::string path) {
        .code = "ignored_field",
        .message =
            "the provider " + std::string(ToString(environment.provider)) + " does not use it"});
-}
-
-Status ApplyNetwork(ResolvedEnvironment& environment, const std::string& mode) {
-  const std::string path = "run.environment.network.mode";
-  if (mode != "block" && mode != "allow_all") {
-    return Refuse(path, "'" + mode + "' is not built yet", "network_not_built",
-                  "use block, or leave it out");
-  }
-  if (environment.provider == Provider::kLocal && mode == "block") {
-    return Refuse(path, "local cannot keep commands from the network", "network_unenforceable",
-                  "--environment namespace blocks it");
-  }
-  if (environment.provider == Provider::kNamespace && mode == "allow_all") {
-    return Refuse(path, "namespace has no way out yet", "network_not_built", "use block");
-  }
-  environment.network_mode = mode;
-  return {};
 }
 
 Status ApplyRoot(ResolvedEnvironment& environment, const std::string& rootfs) {
@@ -202,7 +186,7 @@ std::string_view ToString(Provider provider) {
 Result<ResolvedEnvironment> Resolve(const config::Settings& settings, const Selection& selection) {
   ResolvedEnvironment environment = TRY(BuiltIn(settings.environment));
   const config::EnvironmentOverrides& over = settings.overrides;
-  if (over.network_mode) TRY(ApplyNetwork(environment, *over.network_mode));
+  TRY(ApplyNetwork(environment, over));
   for (const auto& [name, value] : over.env) environment.env[name] = value;
   if (environment.provider == Provider::kLocal) {
     ApplyLocal(environment, settings);
@@ -220,6 +204,8 @@ model::Json ToJson(const ResolvedEnvironment& environment) {
   if (environment.cpu) json.Set("cpu", *environment.cpu);
   if (environment.memory) json.Set("memory_bytes", environment.memory->bytes());
   json.SetIfAny("network_mode", environment.network_mode);
+  json.Set("network_hosts", model::Json::Strings(environment.network_hosts));
+  json.Set("network_ports", model::Json::Strings(environment.network_ports));
   model::Json env = model::Json::MakeObject();
   for (const auto& [name, value] : environment.env) env.Set(name, value);
   json.Set("env", std::move(env)).Set("level", environment.level);
@@ -253,6 +239,8 @@ Result<ResolvedEnvironment> FromJson(const model::Json& json) {
     environment.memory = ByteSize(static_cast<std::uint64_t>(json.IntAt("memory_bytes")));
   }
   environment.network_mode = json.StringAt("network_mode");
+  environment.network_hosts = json.StringsAt("network_hosts");
+  environment.network_ports = json.StringsAt("network_ports");
   if (const model::Json* env = json.Find("env"); env != nullptr && env->Members() != nullptr) {
     for (const auto& [name, value] : *env->Members()) environment.env[name] = value.ToText();
   }

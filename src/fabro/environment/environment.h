@@ -16,6 +16,7 @@
 #include "fabro/base/byte_size.h"
 #include "fabro/base/result.h"
 #include "fabro/config/settings.h"
+#include "fabro/model/egress.h"
 #include "fabro/model/json.h"
 
 namespace fabro::environment {
@@ -40,8 +41,11 @@ struct ResolvedEnvironment {
   std::optional<std::uint32_t> cpu;  // Cores.
   std::optional<ByteSize> memory;
   std::optional<ByteSize> disk;  // Total of all writable places.
-  // "block", "allow_all", or empty: the provider's own default (local: the host's network).
+  // "block", "allow_all", "cidr_allow_list", "host_allow_list", or empty: the provider's own default
+  // (local: the host's network; namespace: block).
   std::string network_mode;
+  std::vector<std::string> network_hosts;  // Of the lists: names, wildcards, addresses, CIDRs.
+  std::vector<std::string> network_ports;  // Of every mode with a way out: "443", "8000-8010".
   std::map<std::string, std::string> env;  // On top of the provider's base set.
 
   // [namespace]
@@ -68,9 +72,13 @@ struct Selection {
 };
 
 // The environment that `settings` select, with their overrides. Errors (kInvalidArgument):
-// unknown_environment, provider_not_built, network_unenforceable, network_not_built,
+// unknown_environment, provider_not_built, network_unenforceable, network_invalid,
 // disk_unenforceable, conflicting_root, image_not_built, invalid. Each names the key and the fix.
 Result<ResolvedEnvironment> Resolve(const config::Settings& settings, const Selection& selection);
+
+// What the engine is told when network_mode has a way out (HasEgress): kInvalidArgument, "invalid".
+bool HasEgress(const ResolvedEnvironment& environment);
+Result<model::EgressPolicy> EgressOf(const ResolvedEnvironment& environment);
 
 // As it is stored with a run and shown by `--print=environment`; FromJson takes what ToJson gave.
 model::Json ToJson(const ResolvedEnvironment& environment);

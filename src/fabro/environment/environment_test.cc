@@ -53,13 +53,64 @@ TEST(EnvironmentTest, OverridesApplyToTheSelectedEnvironment) {
   EXPECT_EQ(environment.workspace, "bind");
 }
 
+TEST(EnvironmentTest, AListMeansItsModeAndBecomesTheEnginesPolicy) {
+  config::Settings settings = Selecting("namespace");
+  settings.overrides.network_allow_hosts = {"*.example.com", "10.1.0.0/16"};
+  const ResolvedEnvironment environment = Resolve(settings, {}).value();
+  EXPECT_EQ(environment.network_mode, "host_allow_list");
+  ASSERT_TRUE(HasEgress(environment));
+  const model::EgressPolicy policy = EgressOf(environment).value();
+  EXPECT_EQ(policy.hosts.size(), 2U);
+  EXPECT_EQ(model::PortsOf(policy), (std::vector<std::uint16_t>{80, 443}));
+  EXPECT_EQ(FromJson(ToJson(environment)).value(), environment);
+}
+
+TEST(EnvironmentTest, ModesWithoutPortsOfTheirOwnHaveThoseOfTheProvider) {
+  config::Settings settings = Selecting("namespace");
+  settings.overrides.network_mode = "allow_all";
+  const model::EgressPolicy all = EgressOf(Resolve(settings, {}).value()).value();
+  EXPECT_TRUE(all.allow_all);
+  EXPECT_EQ(model::PortsOf(all), (std::vector<std::uint16_t>{22, 80, 443, 9418}));
+  settings.overrides.namespace_egress_ports = {"8000-8001"};
+  EXPECT_EQ(model::PortsOf(EgressOf(Resolve(settings, {}).value()).value()),
+            (std::vector<std::uint16_t>{8000, 8001}));
+}
+
+TEST(EnvironmentTest, ANetworkThatContradictsItselfIsAnErrorAtItsKey) {
+  const auto error = [](auto change) {
+    config::Settings settings = Selecting("namespace");
+    change(settings.overrides);
+    const auto result = Resolve(settings, {});
+    return result ? std::string() : result.error().message;
+  };
+  using Over = config::EnvironmentOverrides;
+  EXPECT_NE(error([](Over& over) { over.network_allow = {"10.0.0.1"}; }).find("network.allow[0]"),
+            std::string::npos);
+  EXPECT_NE(error([](Over& over) {
+              over.network_allow_hosts = {"a.test", "https://b.test"};
+            }).find("network.allow_hosts[1]"),
+            std::string::npos);
+  EXPECT_NE(error([](Over& over) {
+              over.network_allow = {"10.0.0.0/8"};
+              over.network_allow_hosts = {"a.test"};
+            }).find("network.mode"),
+            std::string::npos);
+  EXPECT_NE(error([](Over& over) { over.network_allow_ports = {"443"}; }).find("allow_ports"),
+            std::string::npos);
+  EXPECT_NE(error([](Over& over) {
+              over.network_mode = "block";
+              over.network_allow_hosts = {"a.test"};
+            }).find("allow_hosts"),
+            std::string::npos);
+}
+
 TEST(EnvironmentTest, AWishThatNothingEnforcesIsAnError) {
   config::Settings settings = Selecting("local");
   settings.overrides.network_mode = "block";
   EXPECT_EQ(Resolve(settings, {}).error().reason, "network_unenforceable");
   settings = Selecting("namespace");
-  settings.overrides.network_mode = "allow_all";
-  EXPECT_EQ(Resolve(settings, {}).error().reason, "network_not_built");
+  settings.overrides.network_mode = "cidr_allow_list";
+  EXPECT_EQ(Resolve(settings, {}).error().reason, "network_invalid");
   settings = Selecting("namespace");
   settings.overrides.disk = 1_MiB;
   EXPECT_EQ(Resolve(settings, {}).error().reason, "invalid");

@@ -33,9 +33,7 @@ def run(*words):
 
 def addresses_of(name):
     if name in rotating:
-        found = rotating[name]
-        found.append(found.pop(0))
-        return [found[-1]]
+        return [rotating[name][0]]
     if name in table:
         return table[name]
     wildcard = "*." + name.partition(".")[2]
@@ -50,6 +48,8 @@ def answer(packet):
     end += 1
     name, kind = ".".join(labels).lower(), struct.unpack(">H", packet[end:end + 2])[0]
     queries.append(name)
+    if name in rotating and kind == 1:
+        rotating[name].append(rotating[name].pop(0))
     records = b""
     count = 0
     for text in addresses_of(name):

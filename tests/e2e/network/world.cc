@@ -19,17 +19,6 @@ namespace {
 
 const Words kEnvironment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
 
-void Ip(Words words) {
-  SpawnRequest request;
-  request.argv = {"ip"};
-  request.argv.insert(request.argv.end(), words.begin(), words.end());
-  request.env = kEnvironment;
-  const auto output =
-      RunCommand(request, {}, 1_MiB, std::chrono::steady_clock::now() + std::chrono::seconds(20));
-  ASSERT_TRUE(output.ok()) << output.error().ToString();
-  ASSERT_TRUE(output->succeeded()) << words.back() << ": " << output->err;
-}
-
 // Port 80 on 127.0.0.1 and ::1, where nothing of a sandbox may ever come.
 UniqueFd ListenOnLoopback() {
   UniqueFd listener(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -46,6 +35,17 @@ UniqueFd ListenOnLoopback() {
 World& World::Get() {
   static World world;
   return world;
+}
+
+void World::Ip(const Words& words) {
+  SpawnRequest request;
+  request.argv = {"ip"};
+  request.argv.insert(request.argv.end(), words.begin(), words.end());
+  request.env = kEnvironment;
+  const auto output =
+      RunCommand(request, {}, 1_MiB, std::chrono::steady_clock::now() + std::chrono::seconds(20));
+  ASSERT_TRUE(output.ok()) << output.error().ToString();
+  ASSERT_TRUE(output->succeeded()) << words.back() << ": " << output->err;
 }
 
 std::string World::CaFile() { return "/tmp/faber-test-ca-" + std::to_string(::getpid()); }

@@ -17,6 +17,8 @@ class World {
 
   // One command of internet.py; its answer.
   std::string Ask(const std::string& command);
+  // ip(8) on this side.
+  static void Ip(const std::vector<std::string>& words);
   // The certificate of its TLS server, as a file.
   static std::string CaFile();
   // Whether anybody has connected to port 80 of this side's own loopback since the last question.

@@ -106,7 +106,10 @@ Status Egress::Start() {
     End();
     return Unavailable("faber-egressd did not start: " + ready.error().message);
   }
-  TRY(SendResolvers());
+  if (const Status sent = SendResolvers(); !sent) {
+    End();
+    return sent;
+  }
   control_watch_ = loop_.Watch(control_.get(), POLLIN, [this](short) { OnControl(); });
   OnResolverTimer();
   return {};
@@ -172,7 +175,10 @@ void Egress::End() {
   loop_.Remove(control_watch_);
   loop_.Remove(resolver_timer_);
   control_.reset();
-  if (!process_) return;
+  if (!process_) {
+    ids_.reset();
+    return;
+  }
   ++generation_;
   shares_ = 0;
   process_.reset();  // Kills and reaps.

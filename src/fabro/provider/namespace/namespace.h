@@ -31,6 +31,7 @@ struct NamespaceConfig {
   model::Level level = model::Level::kMedium;
   // At a level above medium `loopback` does not exist: unset means what the level allows.
   std::optional<model::NetworkMode> network;
+  model::EgressPolicy egress;  // Of mode kEgress.
   model::RootSource root;
   std::vector<model::Bind> binds;
   model::Limits limits;                    // Of the whole sandbox; unset: none.

@@ -83,6 +83,7 @@ Result<model::SandboxSpec> NamespaceSandbox::SpecOf() const {
   model::SandboxSpec spec;
   spec.level = config_.level;
   spec.network = config_.network;
+  spec.egress = config_.egress;
   if (!spec.network && config_.level != model::Level::kHigh) {
     spec.network = model::NetworkMode::kLoopback;
   }
@@ -261,6 +262,10 @@ std::string NamespaceSandbox::TreeOnHost() const {
 NetworkPolicy NamespaceSandbox::Network() const {
   const bool none = config_.network == model::NetworkMode::kNone ||
                     (!config_.network && config_.level == model::Level::kHigh);
+  if (config_.network == model::NetworkMode::kEgress) {
+    const char* mode = config_.egress.allow_all ? "allow_all" : "host_allow_list";
+    return {mode, "names and addresses by faber-egressd"};
+  }
   return {"block", none ? "no sockets" : "network namespace with loopback only"};
 }
 
