@@ -42,15 +42,11 @@ Flow::Step Flow::Write(int to) {
 
 Flow::Moved Flow::Pump(int from, int to, std::size_t allowance) {
   Moved moved;
+  if (finished_) return moved;
   for (int round = 0; round < kRounds; ++round) {
     const Step step = Write(to);
     moved.failed = step == Step::kFailed;
     if (step != Step::kDone) return moved;
-    if (ended_) {
-      if (!shut_) (void)::shutdown(to, SHUT_WR);
-      shut_ = true;
-      return moved;
-    }
     // Only into an empty pipe: a full one would say EAGAIN as an empty socket does.
     const std::size_t most = std::min(kAtOnce, allowance - std::min(allowance, moved.read));
     if (most == 0) return moved;
@@ -59,7 +55,11 @@ Flow::Moved Flow::Pump(int from, int to, std::size_t allowance) {
       moved.failed = !IsBlocked();
       return moved;
     }
-    ended_ = got == 0;
+    if (got == 0) {  // Its end, and all before it is written.
+      (void)::shutdown(to, SHUT_WR);
+      finished_ = true;
+      return moved;
+    }
     held_ = static_cast<std::size_t>(got);
     moved.read += held_;
   }

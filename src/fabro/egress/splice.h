@@ -25,9 +25,9 @@ class Flow {
   // end, and when all is written, the destination's direction is shut down, once.
   Moved Pump(int from, int to, std::size_t allowance);
 
-  bool wants_read() const { return !ended_ && held_ == 0 && first_.empty(); }
+  bool wants_read() const { return !finished_ && !wants_write(); }
   bool wants_write() const { return held_ > 0 || !first_.empty(); }
-  bool finished() const { return shut_; }
+  bool finished() const { return finished_; }
 
  private:
   enum class Step { kDone, kBlocked, kFailed };
@@ -37,8 +37,7 @@ class Flow {
   UniqueFd write_end_;
   std::string first_;
   std::size_t held_ = 0;  // Bytes in the pipe.
-  bool ended_ = false;
-  bool shut_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace fabro::egress

@@ -2,16 +2,8 @@
 // names of the tests begin with the rows of the threat matrix that they show.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <chrono>
-
-#include "fabro/linux/file.h"
-#include "fabro/linux/poll.h"
-#include "tests/e2e/faber/faber_run.h"
-#include "tests/e2e/network/world.h"
+#include "tests/e2e/network/egress_fixture.h"
 
 namespace fabro::e2e {
 namespace {
@@ -23,63 +15,6 @@ using testing::Not;
 constexpr int kNoSuchName = 6;
 constexpr int kNotConnected = 7;
 constexpr int kReset = 56;
-
-class EgressTest : public FaberTest {
- protected:
-  void SetUp() override {
-    FaberTest::SetUp();
-    if (IsSkipped()) return;
-    static const bool kPrepared = [] {
-      World& world = World::Get();
-      world.Ask("set allowed.test 93.184.216.34 2606:2800:220:1::34");
-      world.Ask("set other.test 93.184.216.35");
-      world.Ask("set six.test 2606:2800:220:1::34");
-      world.Ask("set *.zone.test 93.184.216.35");
-      world.Ask("set a.b.zone.test 93.184.216.35");
-      world.Ask("set private.test 10.0.0.5");
-      world.Ask("set metadata.test 169.254.169.254");
-      world.Ask("set mapped.test ::ffff:169.254.169.254");
-      world.Ask("set home.test 10.77.0.1");
-      world.Ask("rotate rebind.test 93.184.216.34 127.0.0.1");
-      world.Ask("rotate moving.test 93.184.216.34 93.184.216.35");
-      return true;
-    }();
-    ASSERT_TRUE(kPrepared);
-  }
-
-  static Done Run(Words options, Words command) {
-    Words args = {"run", "--pids", "64", "--fds", "600"};
-    args.insert(args.end(), options.begin(), options.end());
-    args.emplace_back("--");
-    args.insert(args.end(), command.begin(), command.end());
-    return Faber(args);
-  }
-  static Done Curl(Words options, Words words) {
-    Words command = {"curl", "-sS", "-m", "15"};
-    command.insert(command.end(), words.begin(), words.end());
-    return Run(std::move(options), std::move(command));
-  }
-  static Done Python(Words options, const std::string& script) {
-    return Run(std::move(options), {"python3", "-c", script});
-  }
-  static model::Json Network(const Done& done) {
-    const model::Json json = JsonOf(done);
-    const model::Json* network = json.Find("network");
-    return network == nullptr ? model::Json() : *network;
-  }
-  // "name port reason" of each refusal.
-  static std::string Denied(const Done& done, const char* list = "denied") {
-    std::string text;
-    const model::Json network = Network(done);
-    const model::Json* denied = network.Find(list);
-    if (denied == nullptr || denied->Items() == nullptr) return "none";
-    for (const model::Json& each : *denied->Items()) {
-      text += each.StringAt("name") + " " + std::to_string(each.IntAt("port")) + " " +
-              each.StringAt("reason") + "; ";
-    }
-    return text;
-  }
-};
 
 TEST_F(EgressTest, N4_AnAllowedNameIsReachedByItsName) {
   const Done done = Curl({"--json", "--allow-host", "allowed.test"}, {"http://allowed.test/"});
@@ -317,82 +252,6 @@ TEST_F(EgressTest, ANameThatDoesNotResolveIsSaidSo) {
   const Done done = Curl({"--json", "--allow-host", "nowhere.test"}, {"http://nowhere.test/"});
   EXPECT_EQ(done.status, kReset);
   EXPECT_EQ(Denied(done, "failed"), "nowhere.test 80 unresolved; ");
-}
-
-// The pid of the egressd that belongs to a faber, by way of its jailer; 0: none.
-pid_t EgressdBelow(pid_t faber) {
-  for (const char* name : {"faber-jailer", "faber-egressd"}) {
-    const std::string path = "/proc/" + std::to_string(faber) + "/task/" + std::to_string(faber);
-    const std::string children = ReadFile(path + "/children").value_or("");
-    faber = 0;
-    for (std::size_t at = 0; at < children.size();) {
-      const pid_t pid = static_cast<pid_t>(std::stol(children.substr(at)));
-      at = std::min(children.find(' ', at), children.size() - 1) + 1;
-      const std::string comm = ReadFile("/proc/" + std::to_string(pid) + "/comm").value_or("");
-      if (comm.starts_with(name)) faber = pid;
-    }
-    if (faber == 0) return 0;
-  }
-  return faber;
-}
-
-// Ended, whoever reaps it.
-void AwaitEnd(pid_t pid) {
-  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return;
-  const auto ended =
-      PollOne(pidfd.get(), POLLIN, std::chrono::steady_clock::now() + std::chrono::seconds(20));
-  EXPECT_TRUE(ended.ok() && *ended != 0);
-}
-
-constexpr char kTwoTries[] = R"(
-import socket, sys
-def attempt():
-    try:
-        with socket.create_connection(('allowed.test', 80), 10) as stream:
-            stream.sendall(b'GET / HTTP/1.0\r\n\r\n')
-            return stream.recv(1) == b'H'
-    except OSError as error:
-        return error.errno
-held = socket.create_connection(('allowed.test', 80), 10)
-print('first', attempt(), flush=True)
-sys.stdin.readline()
-try:
-    print('held', held.recv(1))
-except OSError as error:
-    print('held', error.errno)
-print('second', attempt(), flush=True)
-)";
-
-TEST_F(EgressTest, X10_WithoutItsRelayASandboxHasNoWayOutAndSaysSo) {
-  Running run = Start(
-      {"run", "--pids", "64", "--allow-host", "allowed.test", "--", "python3", "-c", kTwoTries});
-  EXPECT_EQ(ReadUntil(run.out.get(), "\n"), "first True\n");
-  const pid_t egressd = EgressdBelow(run.process.pid());
-  ASSERT_NE(egressd, 0);
-  const std::string status = ReadFile("/proc/" + std::to_string(egressd) + "/status").value_or("");
-  EXPECT_THAT(status, HasSubstr("CapEff:\t0000000000000000"));
-  EXPECT_THAT(status, HasSubstr("NoNewPrivs:\t1"));
-  EXPECT_THAT(status, HasSubstr("Seccomp:\t2"));
-  EXPECT_THAT(status, Not(HasSubstr("Uid:\t0")));
-  ASSERT_EQ(::kill(egressd, SIGKILL), 0);
-  AwaitEnd(egressd);
-  ASSERT_TRUE(WriteFd(run.in.get(), "go\n").ok());
-  // The name server is gone too: EAI_AGAIN.
-  EXPECT_EQ(ReadUntil(run.out.get(), "second -3\n"), "held b''\nsecond -3\n");
-  EXPECT_THAT(ReadUntil(run.err.get(), "ended early"), HasSubstr("faber-egressd ended early"));
-  EXPECT_EQ(StatusOf(run.process), 0);
-}
-
-TEST_F(EgressTest, X10_NothingIsLeftWhenTheCallerIsKilled) {
-  Running run = Start(
-      {"run", "--pids", "64", "--allow-host", "allowed.test", "--", "python3", "-c", kTwoTries});
-  EXPECT_EQ(ReadUntil(run.out.get(), "\n"), "first True\n");
-  const pid_t egressd = EgressdBelow(run.process.pid());
-  ASSERT_NE(egressd, 0);
-  ASSERT_TRUE(run.process.Kill(SIGKILL).ok());
-  StatusOf(run.process);
-  AwaitEnd(egressd);
 }
 
 TEST_F(EgressTest, ARangeThatTheMachineRoutesIsRefusedByItsKey) {

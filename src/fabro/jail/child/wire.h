@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "fabro/jail/child/landlock_wire.h"
+#include "fabro/jail/child/mount_wire.h"
 #include "fabro/jail/child/step.h"
 
 namespace fabro::jail::wire {
@@ -26,7 +27,6 @@ inline constexpr std::uint16_t kVersion = 4;
 inline constexpr std::uint32_t kMaxMessage = 192 * 1024;  // Below the default SO_SNDBUF.
 inline constexpr std::uint32_t kMaxMounts = 96;
 inline constexpr std::uint32_t kMaxFds = 120;  // SCM_MAX_FD is 253; a margin.
-inline constexpr std::uint32_t kPathMax = 256;
 inline constexpr std::uint32_t kNameMax = 64;
 inline constexpr std::uint32_t kMaxRlimits = 16;
 inline constexpr std::uint32_t kMaxLeafFds = 12;
@@ -76,28 +76,6 @@ struct Failed {
   std::int32_t sys_errno = 0;
   std::uint32_t exec_id = 0;   // 0: not of an Exec.
   char object[kPathMax] = {};  // Which mount, file or call; NUL-terminated.
-};
-
-// One step of building the read-only root, relative to the new root directory; in order. No
-// component of a target may be a symlink. /proc is made by the zygote; kDevices makes pts and shm
-// below its target.
-struct MountStep {
-  enum Kind : std::uint16_t {
-    kDirectory = 1,  // mkdir -p target, `mode`.
-    kSymlink = 2,    // target -> text.
-    kFile = 3,       // Empty or with content of `fd` (a memfd), `mode`.
-    kMount = 4,  // move_mount(fd, target): a detached mount made by the jailer. The target exists.
-    kTmpfs = 5,  // A tmpfs of `size` bytes at target, sealed read-only with the root.
-    // /dev: null zero full random urandom tty are fds fd..fd+5, detached mounts; and links.
-    kDevices = 6,
-    kCover = 7,  // kFile over what is at target, from a tmpfs that no name leads to.
-  };
-  std::uint16_t kind = 0;
-  std::int16_t fd = -1;  // Index into the message's descriptors.
-  std::uint32_t mode = 0755;
-  std::uint64_t size = 0;
-  char target[kPathMax] = {};
-  char text[kPathMax] = {};
 };
 
 // Everything of a slot that stays between its Jails.
