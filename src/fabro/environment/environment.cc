@@ -193,6 +193,7 @@ Result<ResolvedEnvironment> Resolve(const config::Settings& settings, const Sele
     return environment;
   }
   TRY(ApplyNamespace(environment, over));
+  TRY(CheckNetworkAtLevel(environment));
   if (!settings.clone_enabled) environment.workspace = "empty";
   if (selection.in_place) environment.workspace = "bind";
   return environment;

@@ -41,8 +41,8 @@ struct ResolvedEnvironment {
   std::optional<std::uint32_t> cpu;  // Cores.
   std::optional<ByteSize> memory;
   std::optional<ByteSize> disk;  // Total of all writable places.
-  // "block", "allow_all", "cidr_allow_list", "host_allow_list", or empty: the provider's own default
-  // (local: the host's network; namespace: block).
+  // "block", "allow_all", "cidr_allow_list", "host_allow_list", or empty: the provider's own
+  // default (local: the host's network; namespace: block).
   std::string network_mode;
   std::vector<std::string> network_hosts;  // Of the lists: names, wildcards, addresses, CIDRs.
   std::vector<std::string> network_ports;  // Of every mode with a way out: "443", "8000-8010".

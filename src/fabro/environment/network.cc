@@ -88,6 +88,12 @@ Status ApplyNetwork(ResolvedEnvironment& environment, const config::EnvironmentO
   return {};
 }
 
+Status CheckNetworkAtLevel(const ResolvedEnvironment& environment) {
+  if (environment.level != "high" || environment.network_mode != "allow_all") return {};
+  return Refuse("mode", "allow_all is refused at level high",
+                "use host_allow_list, or level medium", "network_unenforceable");
+}
+
 bool HasEgress(const ResolvedEnvironment& environment) {
   return environment.provider == Provider::kNamespace && !environment.network_mode.empty() &&
          environment.network_mode != "block";

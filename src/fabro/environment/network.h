@@ -12,4 +12,7 @@ namespace fabro::environment {
 // network_invalid; each names the key and one fix. Spec: environments, 3.4; sandboxes, 11.
 Status ApplyNetwork(ResolvedEnvironment& environment, const config::EnvironmentOverrides& over);
 
+// Of the level that is set now: network_unenforceable.
+Status CheckNetworkAtLevel(const ResolvedEnvironment& environment);
+
 }  // namespace fabro::environment
