@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t kMaxName = 256;
 constexpr std::size_t kMaxErrorText = 4096;
 constexpr std::uint32_t kMaxPortRanges = 1024;
+constexpr std::uint32_t kMaxDenials = 64;
 
 Error Malformed(std::string_view what) {
   return Failure(Code::kInvalidArgument, "malformed message: " + std::string(what),
@@ -104,6 +105,39 @@ model::EgressPolicy ReadPolicy(ByteReader& in) {
   policy.synthetic_v4 = ReadRange(in);
   policy.synthetic_v6 = ReadRange(in);
   return policy;
+}
+
+void Write(ByteWriter& out, const model::NetworkUsage& usage) {
+  out.U64(usage.connections);
+  out.U64(usage.sent.bytes());
+  out.U64(usage.received.bytes());
+  out.List(usage.denied, [&](const model::NetworkDenial& denial) {
+    out.Text(denial.name);
+    out.U16(denial.port);
+    out.U8(static_cast<std::uint8_t>(denial.reason));
+    out.U32(denial.count);
+  });
+  out.U64(usage.denied_dropped);
+  out.Bool(usage.unavailable);
+}
+
+model::NetworkUsage ReadUsage(ByteReader& in) {
+  model::NetworkUsage usage;
+  usage.connections = in.U64();
+  usage.sent = ByteSize(in.U64());
+  usage.received = ByteSize(in.U64());
+  const std::uint32_t denied = in.Count(kMaxDenials);
+  for (std::uint32_t i = 0; i < denied && !in.bad(); ++i) {
+    model::NetworkDenial denial;
+    denial.name = in.Text(kMaxName);
+    denial.port = in.U16();
+    denial.reason = in.Enum(model::DenyReason::kUnreachable);
+    denial.count = in.U32();
+    usage.denied.push_back(std::move(denial));
+  }
+  usage.denied_dropped = in.U64();
+  usage.unavailable = in.Bool();
+  return usage;
 }
 
 std::string Encode(const Add& add) {

@@ -61,4 +61,8 @@ Error DecodeError(std::string_view body);
 void Write(ByteWriter& out, const model::EgressPolicy& policy);
 model::EgressPolicy ReadPolicy(ByteReader& in);
 
+// What came of it within an Outcome.
+void Write(ByteWriter& out, const model::NetworkUsage& usage);
+model::NetworkUsage ReadUsage(ByteReader& in);
+
 }  // namespace fabro::egress::wire

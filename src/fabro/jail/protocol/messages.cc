@@ -14,7 +14,6 @@ constexpr std::size_t kMaxWord = 256;
 constexpr std::uint32_t kMaxWords = 4096;
 constexpr std::uint32_t kMaxPaths = 64;
 constexpr std::uint32_t kMaxViolations = 64;
-constexpr std::uint32_t kMaxDenials = 64;
 
 Error Malformed(std::string_view what) {
   return Failure(Code::kInvalidArgument, "malformed message: " + std::string(what),
@@ -120,39 +119,6 @@ model::SyscallChanges ReadSyscalls(ByteReader& in) {
   changes.deny = ReadTexts(in, kMost, kMaxWord);
   if (in.Bool()) changes.learn = in.Enum(model::Level::kHigh);
   return changes;
-}
-
-void WriteNetwork(ByteWriter& out, const model::NetworkUsage& usage) {
-  out.U64(usage.connections);
-  out.U64(usage.sent.bytes());
-  out.U64(usage.received.bytes());
-  out.List(usage.denied, [&](const model::NetworkDenial& denial) {
-    out.Text(denial.name);
-    out.U16(denial.port);
-    WriteEnum(out, denial.reason);
-    out.U32(denial.count);
-  });
-  out.U64(usage.denied_dropped);
-  out.Bool(usage.unavailable);
-}
-
-model::NetworkUsage ReadNetwork(ByteReader& in) {
-  model::NetworkUsage usage;
-  usage.connections = in.U64();
-  usage.sent = ByteSize(in.U64());
-  usage.received = ByteSize(in.U64());
-  const std::uint32_t denied = in.Count(kMaxDenials);
-  for (std::uint32_t i = 0; i < denied && !in.bad(); ++i) {
-    model::NetworkDenial denial;
-    denial.name = in.Text(kMaxWord);
-    denial.port = in.U16();
-    denial.reason = in.Enum(model::DenyReason::kUnreachable);
-    denial.count = in.U32();
-    usage.denied.push_back(std::move(denial));
-  }
-  usage.denied_dropped = in.U64();
-  usage.unavailable = in.Bool();
-  return usage;
 }
 
 bool IsKnown(std::uint16_t type) {
@@ -360,7 +326,7 @@ std::string Encode(const model::Outcome& outcome) {
   });
   out.U64(outcome.violations_dropped);
   out.Optional(outcome.network,
-               [&](const model::NetworkUsage& usage) { WriteNetwork(out, usage); });
+               [&](const model::NetworkUsage& usage) { egress::wire::Write(out, usage); });
   out.Bool(outcome.cleanup_succeeded);
   return out.Take();
 }
@@ -389,7 +355,7 @@ Result<model::Outcome> DecodeOutcome(std::string_view body) {
     outcome.violations.push_back(std::move(violation));
   }
   outcome.violations_dropped = in.U64();
-  if (in.Bool()) outcome.network = ReadNetwork(in);
+  if (in.Bool()) outcome.network = egress::wire::ReadUsage(in);
   outcome.cleanup_succeeded = in.Bool();
   return Checked(in, std::move(outcome), "outcome");
 }
