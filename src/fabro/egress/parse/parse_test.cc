@@ -129,7 +129,7 @@ TEST(ClientHelloTest, WhatCouldBeReadInTwoWaysIsRefused) {
   two_names = Number(0, 2) + Number(two_names.size(), 2) + two_names;
   EXPECT_EQ(ReadClientHello(Record(Hello(two_names))).state, State::kOther);
   EXPECT_EQ(ReadClientHello(Record(std::string(1, '\x01') + Number(0xFFFFF, 3))
-                                .append(Record(std::string(16000, 'x'))))
+                                .append(Record(std::string(16384, 'x'))))
                 .state,
             State::kOther);  // No end within reason.
 }
