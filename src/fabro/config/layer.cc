@@ -173,7 +173,8 @@ void LayerReader::Goal(const TomlValue& value, const std::string& path) {
 }
 
 void LayerReader::Strings(const TomlValue& value, const std::string& path, bool numbers) {
-  if (value.kind != Kind::kList) return Report(value, path, "a list is expected");
+  if (value.kind != Kind::kList)
+    return Report(value, path, numbers ? "a list is expected" : "a list of strings is expected");
   std::vector<std::string> texts;
   for (const TomlValue& item : value.items) {
     if (numbers && item.kind == Kind::kInteger) {

@@ -215,11 +215,11 @@ for address in (('0.0.0.0', 80), ('198.18.1.0', 443), ('127.0.0.1', 80), ('198.1
     except OSError as error:
         assert error.errno in (errno.EADDRINUSE, errno.EACCES), error
 for host in ('127.0.0.1', '198.18.77.9', '::1', 'fd66:6b::99'):
-    with socket.create_connection((host, 80), 10) as stream:
-        try:
+    try:
+        with socket.create_connection((host, 80), 10) as stream:
             if stream.recv(1) == b'': print('no reset', host)
-        except ConnectionResetError:
-            pass
+    except ConnectionResetError:
+        pass
 server = socket.create_server(('127.0.0.1', 8099))
 socket.create_connection(('127.0.0.1', 8099)).close()
 print('own servers work')
