@@ -90,6 +90,8 @@ World::World() {
   loopback_ = ListenOnLoopback();
 }
 
+World::~World() { ::unlink(CaFile().c_str()); }
+
 std::string World::Ask(const std::string& command) {
   EXPECT_TRUE(WriteFd(in_.get(), command + "\n").ok());
   std::string line = ReadUntil(out_.get(), "\n");

@@ -26,6 +26,7 @@ class World {
 
  private:
   World();
+  ~World();
   UniqueFd in_;
   UniqueFd out_;
   UniqueFd loopback_;
