@@ -83,11 +83,14 @@ Wiring Wire(jail::Exec exec, Streams streams, const model::ExecSpec& spec, Outpu
 }
 
 Result<Wiring> StartWithTerminal(jail::Jail& jail, const model::ExecSpec& spec) {
-  jail::Exec exec = TRY(jail.Start(spec, {}));
+  const winsize size = WindowSize(STDIN_FILENO);
+  jail::GuestStdio stdio;
+  stdio.rows = size.ws_row;
+  stdio.columns = size.ws_col;
+  jail::Exec exec = TRY(jail.Start(spec, std::move(stdio)));
   UniqueFd terminal = exec.TakeTerminal();
   if (!terminal) return Failure(Code::kInternal, "the sandbox gave no terminal", "jailer_refused");
   TRY(MakeNonBlocking(terminal.get()));
-  CopyWindowSize(STDIN_FILENO, terminal.get());
   UniqueFd reading(::fcntl(terminal.get(), F_DUPFD_CLOEXEC, 0));
   UniqueFd writing(::fcntl(terminal.get(), F_DUPFD_CLOEXEC, 0));
   if (!reading || !writing) return SysFailure("F_DUPFD_CLOEXEC");

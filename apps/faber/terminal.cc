@@ -24,6 +24,15 @@ RawTerminal::~RawTerminal() {
   if (fd_ >= 0) ::tcsetattr(fd_, TCSADRAIN, &before_);
 }
 
+winsize WindowSize(int terminal) {
+  winsize size{};
+  if (::ioctl(terminal, TIOCGWINSZ, &size) != 0) {
+    size.ws_row = 24;
+    size.ws_col = 80;
+  }
+  return size;
+}
+
 void CopyWindowSize(int from, int to) {
   winsize size{};
   if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(to, TIOCSWINSZ, &size);

@@ -1,6 +1,7 @@
 // The caller's terminal and the signals that a terminal or a supervisor sends.
 #pragma once
 
+#include <sys/ioctl.h>
 #include <termios.h>
 
 #include <optional>
@@ -25,6 +26,9 @@ class RawTerminal {
   int fd_;
   termios before_;
 };
+
+// 24 rows of 80 where the descriptor is no terminal.
+winsize WindowSize(int terminal);
 
 // Gives the terminal `to` the size of the terminal `from`; the kernel tells its programs
 // (SIGWINCH).

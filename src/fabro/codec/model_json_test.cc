@@ -26,7 +26,7 @@ TEST(ModelJson, ARequestShowsBothHalves) {
   const std::string json = ToJson(request).Dump();
   EXPECT_NE(json.find(R"("binds":[{"source":"/src","target":"/work/src","writable":true}])"),
             std::string::npos);
-  EXPECT_NE(json.find(R"("network":"none","launch":null)"), std::string::npos);
+  EXPECT_NE(json.find(R"("network":"none","egress":null,"launch":null)"), std::string::npos);
   EXPECT_NE(json.find(R"("argv":["make","-j2"])"), std::string::npos);
 }
 

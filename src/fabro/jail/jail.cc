@@ -345,7 +345,11 @@ Result<Jail::Alone> Jail::StartAlone(Jailer jailer, const model::SandboxSpec& sp
 
 Result<Exec> Jail::Start(const model::ExecSpec& spec, GuestStdio stdio) {
   TRY(plan::CheckExec(spec));
-  Started started = TRY(StartOn(state_->connection.get(), {.spec = spec}, stdio));
+  protocol::StartExec start;
+  start.spec = spec;
+  start.rows = stdio.rows;
+  start.columns = stdio.columns;
+  Started started = TRY(StartOn(state_->connection.get(), start, stdio));
   auto state = std::make_unique<Exec::State>();
   state->channel = std::move(started.channel);
   state->terminal = std::move(started.terminal);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,11 +59,14 @@ class Jailer {
 };
 
 // The guest's ends of its standard streams. A pipe or /dev/null; the jailer refuses anything else.
-// With ExecSpec::tty they stay empty and the Exec gives the terminal's other side.
+// With ExecSpec::tty they stay empty, the terminal has that size when the command starts, and the
+// Exec gives its other side.
 struct GuestStdio {
   UniqueFd in;
   UniqueFd out;
   UniqueFd err;
+  std::uint16_t rows = 24;
+  std::uint16_t columns = 80;
 };
 
 class Exec {

@@ -230,6 +230,8 @@ std::string Encode(const StartExec& start) {
   out.Bool(start.spec.keep_background);
   out.Bool(start.file_helper);
   out.Bool(start.then_stop);
+  out.U16(start.rows);
+  out.U16(start.columns);
   return out.Take();
 }
 
@@ -244,6 +246,8 @@ Result<StartExec> DecodeStartExec(std::string_view body) {
   start.spec.keep_background = in.Bool();
   start.file_helper = in.Bool();
   start.then_stop = in.Bool();
+  start.rows = in.U16();
+  start.columns = in.U16();
   return Checked(in, std::move(start), "exec");
 }
 

@@ -68,6 +68,8 @@ struct StartExec {
   // The Jail ends with this command as if kStop followed; the reply, kStopped, has the number of
   // the kExec. That no guest is left is already in the Outcome (cleanup_succeeded).
   bool then_stop = false;
+  std::uint16_t rows = 24;  // Of the terminal.
+  std::uint16_t columns = 80;
   friend bool operator==(const StartExec&, const StartExec&) = default;
 };
 

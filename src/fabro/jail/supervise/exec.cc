@@ -73,6 +73,8 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
       plan_(std::move(parts.plan)),
       filter_(parts.filter),
       deny_jit_(parts.deny_jit),
+      rows_(parts.rows),
+      columns_(parts.columns),
       stdio_(std::move(parts.stdio)),
       program_(std::move(parts.program)),
       channel_(std::move(parts.channel)),
@@ -135,6 +137,8 @@ Status Exec::SendOrder(int status_end) {
   order.filter_count = static_cast<std::uint32_t>(filter.size());
   order.task_id = plan::kTaskId;
   order.tty = spec.tty ? 1 : 0;
+  order.tty_rows = rows_;
+  order.tty_cols = columns_;
   order.tell_fork = order.tty;  // Its answer carries the terminal; nothing else in it is news.
   order.deny_jit = deny_jit_ ? 1 : 0;
   order.has_program = program_ ? 1 : 0;

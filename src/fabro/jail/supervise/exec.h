@@ -35,6 +35,8 @@ class Exec {
     plan::ExecPlan plan;
     seccomp::FilterOptions filter;
     bool deny_jit = false;
+    std::uint16_t rows = 24;  // Of the terminal.
+    std::uint16_t columns = 80;
     const Egress::Share* network = nullptr;  // Of network mode egress; outlives the Exec.
   };
 
@@ -85,6 +87,8 @@ class Exec {
   plan::ExecPlan plan_;
   seccomp::FilterOptions filter_;
   bool deny_jit_ = false;
+  std::uint16_t rows_;
+  std::uint16_t columns_;
   std::vector<UniqueFd> stdio_;  // Until init has them.
   UniqueFd program_;
   UniqueFd channel_;

@@ -214,6 +214,8 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
   parts.id = ++last_exec_;
   parts.filter = plan::FilterOf(plan_.spec, start.spec.tty);
   parts.filter.allow_set_gid = plan_.set_gid;
+  parts.rows = start.rows;
+  parts.columns = start.columns;
   parts.deny_jit = plan_.spec.syscalls.deny_jit && !start.file_helper;
   parts.plan = std::move(plan);
   parts.network = network_.get();
