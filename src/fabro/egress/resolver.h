@@ -1,7 +1,7 @@
 // Names to addresses at the moment of a connection, by the machine's own name servers. Never
 // getaddrinfo(3), which would block our one thread and load modules below the filter.
 //
-// Source: c-ares, ares_getaddrinfo(3); docs/decisions/0012-egress.md.
+// Source: c-ares, ares_getaddrinfo(3); docs/decisions/0014-egress.md.
 #pragma once
 
 #include <array>
