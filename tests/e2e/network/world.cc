@@ -61,7 +61,8 @@ World::World() {
   int from[2];
   EXPECT_EQ(::pipe2(to, O_CLOEXEC) | ::pipe2(from, O_CLOEXEC), 0);
   SpawnRequest request;
-  request.argv = {"python3", INTERNET_PY};
+  // Debian's own: one found by PATH may look for its modules by ours.
+  request.argv = {"/usr/bin/python3", INTERNET_PY};
   request.env = kEnvironment;
   request.env.push_back("FABER_TEST_CA=" + CaFile());
   request.in = to[0];
