@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 
 #include "fabro/jail/plan/check.h"
 
@@ -15,15 +14,6 @@ namespace fabro::jail::supervise {
 namespace {
 
 using plan::PlaceFacts;
-
-Result<std::string> KernelName(int fd) {
-  std::string path(PATH_MAX, '\0');
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
-  if (length < 0) return SysFailure("readlink", link);
-  path.resize(static_cast<std::size_t>(length));
-  return path;
-}
 
 // `below` of the directory `top`, whose place inside is `inside` ("" for the root).
 Result<PlaceFacts> LookAt(int top, const std::string& below, const std::string& inside) {

@@ -27,15 +27,6 @@ using plan::MountPlan;
 using plan::RootEntry;
 using plan::SourceFacts;
 
-Result<std::string> NameOf(int fd) {
-  std::string path(PATH_MAX, '\0');
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
-  if (length < 0) return SysFailure("readlink", link);
-  path.resize(static_cast<std::size_t>(length));
-  return path;
-}
-
 bool IsKernelInterface(long type) {
   constexpr std::array<unsigned long, 15> kTypes = {
       PROC_SUPER_MAGIC, SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC,
@@ -54,7 +45,7 @@ Result<SourceFacts> FactsOf(int fd) {
   struct statfs system{};
   if (::fstatfs(fd, &system) != 0) return SysFailure("fstatfs", "source");
   SourceFacts facts;
-  facts.path = TRY(NameOf(fd));
+  facts.path = TRY(KernelName(fd));
   if (S_ISDIR(status.st_mode)) facts.kind = SourceFacts::Kind::kDirectory;
   if (S_ISREG(status.st_mode)) facts.kind = SourceFacts::Kind::kFile;
   if (S_ISLNK(status.st_mode)) facts.kind = SourceFacts::Kind::kSymlink;
@@ -339,6 +330,15 @@ class StepBuilder {
 };
 
 }  // namespace
+
+Result<std::string> KernelName(int fd) {
+  std::string path(PATH_MAX, '\0');
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
+  if (length < 0) return SysFailure("readlink", link);
+  path.resize(static_cast<std::size_t>(length));
+  return path;
+}
 
 Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds) {
   const bool root = spec.root.kind == model::RootSource::Kind::kDir;

@@ -27,6 +27,9 @@ struct Sources {
 // In the order of protocol kCreate; their number must be right.
 Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds);
 
+// What the kernel calls an open file: its absolute path now (proc_pid_fd(5)).
+Result<std::string> KernelName(int fd);
+
 Result<plan::HostFacts> GatherFacts(const model::SandboxSpec& spec, const Sources& sources);
 
 // The host ids of a slot.
