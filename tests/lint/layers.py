@@ -6,7 +6,8 @@ import sys
 from common import finish, lines_of, root_of, sources
 
 # Interfaces that are rooms of their own: who implements one does not get the folder around it.
-ALONE = ("src/fabro/provider/provider.h", "src/fabro/workflow/checkpoint/checkpointer.h")
+ALONE = ("src/fabro/provider/provider.h", "src/fabro/workflow/checkpoint/checkpointer.h",
+         "src/fabro/agent/agent.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"fabro/([^"]+)"')
 
 
