@@ -10,8 +10,8 @@
 namespace fabro::llm {
 
 struct CallInfo {
-  std::optional<std::chrono::milliseconds> retry_after;  // As the server asked for.
-  int http_status = 0;                                   // 0: there was no answer.
+  std::optional<std::chrono::milliseconds> retry_after{};  // As the server asked for.
+  int http_status = 0;                                     // 0: there was no answer.
 };
 
 class Adapter : public Model {

@@ -17,36 +17,36 @@ namespace fabro::llm {
 enum class Role { kSystem, kDeveloper, kUser, kAssistant, kTool };
 
 struct TextPart {
-  std::string text;
+  std::string text{};
   friend bool operator==(const TextPart&, const TextPart&) = default;
 };
 
 // By URL, or as bytes with their media type.
 struct ImagePart {
-  std::string url;
-  std::string bytes;  // Not encoded; base64 is the wire's business.
+  std::string url{};
+  std::string bytes{};  // Not encoded; base64 is the wire's business.
   std::string media_type = "image/png";
-  std::string detail;  // "low", "high", or empty: the model's choice.
+  std::string detail{};  // "low", "high", or empty: the model's choice.
   friend bool operator==(const ImagePart&, const ImagePart&) = default;
 };
 
 // The model asks for a tool. `arguments` is what the model wrote: JSON when it kept to the schema,
 // anything when it did not; the tool layer parses and answers with an error result.
 struct ToolCallPart {
-  std::string id;  // Unique in the conversation; where a provider has none, ours ("call_<uuid>").
-  std::string name;
-  std::string arguments;
-  std::string signature;  // Opaque (Gemini's thought signature); goes back unchanged.
+  std::string id{};  // Unique in the conversation; where a provider has none, ours ("call_<uuid>").
+  std::string name{};
+  std::string arguments{};
+  std::string signature{};  // Opaque (Gemini's thought signature); goes back unchanged.
   friend bool operator==(const ToolCallPart&, const ToolCallPart&) = default;
 };
 
 // The answer to one ToolCallPart, in a message of role kTool (one message may hold all of a round).
 struct ToolResultPart {
-  std::string call_id;
-  std::string name;  // Of the tool; Gemini matches by it.
-  std::string content;
+  std::string call_id{};
+  std::string name{};  // Of the tool; Gemini matches by it.
+  std::string content{};
   bool is_error = false;
-  std::optional<ImagePart> image;
+  std::optional<ImagePart> image{};
   friend bool operator==(const ToolResultPart&, const ToolResultPart&) = default;
 };
 
@@ -54,9 +54,9 @@ struct ToolResultPart {
 // redacted data is opaque and goes back verbatim to the provider and model that made it, nowhere
 // else: see Message::provider.
 struct ReasoningPart {
-  std::string text;  // May be empty: only the opaque data was given.
-  std::string signature;
-  std::string id;         // OpenAI's item id.
+  std::string text{};  // May be empty: only the opaque data was given.
+  std::string signature{};
+  std::string id{};       // OpenAI's item id.
   bool redacted = false;  // `signature` is all there is.
   friend bool operator==(const ReasoningPart&, const ReasoningPart&) = default;
 };
@@ -65,11 +65,11 @@ using Part = std::variant<TextPart, ImagePart, ToolCallPart, ToolResultPart, Rea
 
 struct Message {
   Role role = Role::kUser;
-  std::vector<Part> parts;
+  std::vector<Part> parts{};
   // Of an assistant message: who said it, as Response gave it. When a request goes to another
   // provider or model, opaque data of the message is left out.
-  std::string provider;
-  std::string model;
+  std::string provider{};
+  std::string model{};
   friend bool operator==(const Message&, const Message&) = default;
 };
 
@@ -86,8 +86,8 @@ std::string TextOf(const Message& message);
 std::vector<const ToolCallPart*> ToolCallsOf(const Message& message);
 
 struct ToolDefinition {
-  std::string name;  // [A-Za-z][A-Za-z0-9_]*, at most 64.
-  std::string description;
+  std::string name{};  // [A-Za-z][A-Za-z0-9_]*, at most 64.
+  std::string description{};
   std::string parameters = R"({"type":"object","properties":{}})";  // A JSON Schema.
   friend bool operator==(const ToolDefinition&, const ToolDefinition&) = default;
 };
@@ -95,7 +95,7 @@ struct ToolDefinition {
 struct ToolChoice {
   enum class Mode { kAuto, kNone, kRequired, kNamed };
   Mode mode = Mode::kAuto;
-  std::string name;  // kNamed.
+  std::string name{};  // kNamed.
   friend bool operator==(const ToolChoice&, const ToolChoice&) = default;
 };
 
@@ -103,7 +103,7 @@ struct ResponseFormat {
   enum class Kind { kText, kJson, kJsonSchema };
   Kind kind = Kind::kText;
   std::string name = "answer";  // kJsonSchema.
-  std::string schema;           // kJsonSchema: its text.
+  std::string schema{};         // kJsonSchema: its text.
   bool strict = false;
   friend bool operator==(const ResponseFormat&, const ResponseFormat&) = default;
 };
@@ -114,31 +114,31 @@ enum class Purpose { kTurn, kSummary, kProbe };
 
 // Whose call this is. Real providers do not look; the scripted one finds its entry by it.
 struct Caller {
-  std::string node;            // Of the workflow; "exec" for `fabro exec`.
+  std::string node{};          // Of the workflow; "exec" for `fabro exec`.
   std::uint64_t attempts = 0;  // Of that node that have finished, in the store.
-  std::string agent;           // Empty: the node's own; else the sub-agent's id.
+  std::string agent{};         // Empty: the node's own; else the sub-agent's id.
   friend bool operator==(const Caller&, const Caller&) = default;
 };
 
 struct Request {
-  std::string model;     // An id or alias of the catalog, or an id that only the provider knows.
-  std::string provider;  // Empty: the model's own in the catalog, else the client's default.
-  std::vector<Message> messages;
-  std::vector<ToolDefinition> tools;
-  ToolChoice tool_choice;
-  ResponseFormat response_format;
-  std::optional<double> temperature;
-  std::optional<double> top_p;
+  std::string model{};     // An id or alias of the catalog, or an id that only the provider knows.
+  std::string provider{};  // Empty: the model's own in the catalog, else the client's default.
+  std::vector<Message> messages{};
+  std::vector<ToolDefinition> tools{};
+  ToolChoice tool_choice{};
+  ResponseFormat response_format{};
+  std::optional<double> temperature{};
+  std::optional<double> top_p{};
   std::optional<std::int64_t>
       max_tokens;  // Unset: the catalog's limit (capped), or the provider's.
-  std::vector<std::string> stop_sequences;
-  std::string reasoning_effort;  // "low", "medium", "high", …; empty: nothing is sent.
-  std::string speed;             // "fast" or empty.
-  std::map<std::string, std::string> metadata;
+  std::vector<std::string> stop_sequences{};
+  std::string reasoning_effort{};  // "low", "medium", "high", …; empty: nothing is sent.
+  std::string speed{};             // "fast" or empty.
+  std::map<std::string, std::string> metadata{};
   // By provider id: a JSON object merged into the request's body, for what is not modelled here.
-  std::map<std::string, std::string> provider_options;
+  std::map<std::string, std::string> provider_options{};
   Purpose purpose = Purpose::kTurn;
-  Caller caller;
+  Caller caller{};
 };
 
 }  // namespace fabro::llm

@@ -24,9 +24,9 @@ namespace fabro::llm {
 struct Usage {
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
-  std::optional<std::int64_t> reasoning_tokens;  // Part of output_tokens.
-  std::optional<std::int64_t> cache_read_tokens;
-  std::optional<std::int64_t> cache_write_tokens;
+  std::optional<std::int64_t> reasoning_tokens{};  // Part of output_tokens.
+  std::optional<std::int64_t> cache_read_tokens{};
+  std::optional<std::int64_t> cache_write_tokens{};
   std::int64_t total() const {
     return input_tokens + output_tokens + cache_read_tokens.value_or(0) +
            cache_write_tokens.value_or(0);
@@ -40,47 +40,47 @@ std::string_view ToString(FinishReason reason);  // "tool_calls".
 
 // What the provider's headers said about its limits; absent: nothing.
 struct RateLimit {
-  std::optional<std::int64_t> requests_remaining;
-  std::optional<std::int64_t> tokens_remaining;
+  std::optional<std::int64_t> requests_remaining{};
+  std::optional<std::int64_t> tokens_remaining{};
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
 struct Response {
-  std::string id;
-  std::string provider;  // Who answered, after fail-over and aliases.
-  std::string model;
-  Message message;  // Role kAssistant, provider and model set: append it to the history as it is.
+  std::string id{};
+  std::string provider{};  // Who answered, after fail-over and aliases.
+  std::string model{};
+  Message message{};  // Role kAssistant, provider and model set: append it to the history as it is.
   FinishReason finish = FinishReason::kStop;
-  std::string raw_finish;  // The provider's word.
-  Usage usage;
-  std::optional<double> cost_usd;  // By the catalog's prices; absent: the model has none there.
-  RateLimit rate_limit;
-  std::vector<std::string> warnings;  // "reasoning effort xhigh lowered to high", …
+  std::string raw_finish{};  // The provider's word.
+  Usage usage{};
+  std::optional<double> cost_usd{};  // By the catalog's prices; absent: the model has none there.
+  RateLimit rate_limit{};
+  std::vector<std::string> warnings{};  // "reasoning effort xhigh lowered to high", …
 };
 
 // --- What a sink sees while a call goes on, in order. `index` is the part's place in
 // Response::message.parts; parts may be open side by side. ---
 
 struct StreamStart {
-  std::string id;
-  std::string model;
+  std::string id{};
+  std::string model{};
 };
 struct TextDelta {
   std::size_t index = 0;
-  std::string text;  // Whole UTF-8 characters.
+  std::string text{};  // Whole UTF-8 characters.
 };
 struct ReasoningDelta {
   std::size_t index = 0;
-  std::string text;
+  std::string text{};
 };
 struct ToolCallStart {
   std::size_t index = 0;
-  std::string id;
-  std::string name;
+  std::string id{};
+  std::string name{};
 };
 struct ToolCallDelta {
   std::size_t index = 0;
-  std::string arguments;  // The next bytes of the arguments' JSON text.
+  std::string arguments{};  // The next bytes of the arguments' JSON text.
 };
 struct PartEnd {
   std::size_t index = 0;
@@ -89,19 +89,19 @@ struct PartEnd {
 struct Activity {};
 // A call failed and is made again after `delay`. Nothing of the failed one was streamed.
 struct RetryNotice {
-  std::string provider;
-  std::string model;
+  std::string provider{};
+  std::string model{};
   int attempt = 0;  // Of the retry: 1 is the first.
   std::chrono::milliseconds delay{};
-  Error error;
+  Error error{};
 };
 // The next of the fallbacks takes over, for good.
 struct FailoverNotice {
-  std::string from_provider;
-  std::string from_model;
-  std::string to_provider;
-  std::string to_model;
-  Error error;
+  std::string from_provider{};
+  std::string from_model{};
+  std::string to_provider{};
+  std::string to_model{};
+  Error error{};
 };
 
 using StreamEvent = std::variant<StreamStart, TextDelta, ReasoningDelta, ToolCallStart,

@@ -33,11 +33,11 @@
 namespace fabro::llm {
 
 struct ScriptTurn {
-  std::string text;
-  std::string reasoning;
+  std::string text{};
+  std::string reasoning{};
   struct Tool {
-    std::string name;
-    std::string arguments;
+    std::string name{};
+    std::string arguments{};
   };
   std::vector<Tool> tools;
   std::optional<ErrorKind> error;
@@ -50,11 +50,11 @@ struct ScriptTurn {
 };
 
 struct ScriptEntry {
-  std::vector<ScriptTurn> turns;  // Never empty.
+  std::vector<ScriptTurn> turns{};  // Never empty.
 };
 
 struct Script {
-  std::map<std::string, std::vector<ScriptEntry>, std::less<>> nodes;
+  std::map<std::string, std::vector<ScriptEntry>, std::less<>> nodes{};
 };
 
 // Errors: kInvalidArgument, "script_invalid", naming node, entry and turn.
