@@ -104,6 +104,19 @@ Result<std::string> GuardedSandbox::Resolve(const std::string& path) {
   return out;
 }
 
+std::string GuardedSandbox::RealPath(const std::string& path) {
+  std::string above = path;
+  std::string missing;
+  while (above.size() > 1) {
+    const auto real = Resolve(above);
+    if (real.ok()) return *real == "/" ? missing : *real + missing;
+    const std::size_t slash = above.rfind('/');
+    missing.insert(0, above.substr(slash));
+    above.resize(slash);
+  }
+  return path;
+}
+
 Status GuardedSandbox::MayReplace(std::string_view path) {
   const std::string normal = Normal(path);
   if (read_.Contains(normal)) return {};

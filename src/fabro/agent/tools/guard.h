@@ -47,6 +47,8 @@ class GuardedSandbox final : public provider::Sandbox {
   std::string Normal(std::string_view path) const;
   // Whether the path may be written or deleted now: kFailedPrecondition, "not_read".
   Status MayReplace(std::string_view path);
+  // Where a path leads when links are followed, as far as it exists; itself when that fails.
+  std::string RealPath(const std::string& path);
   // Held over a read-modify-write. One for all paths: writes of a session are short.
   std::unique_lock<std::mutex> LockWrites() { return std::unique_lock(writes_); }
 
