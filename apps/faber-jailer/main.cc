@@ -102,7 +102,12 @@ int ServeChild() {
     return kUsage;
   }
   ::close_range(kConnectionFd + 1, ~0U, 0);
-  return Report(jail::supervise::ServeConnection(UniqueFd(kConnectionFd), InitProgram()));
+  // Before the path of this program is asked for: it must be found in our own mounts.
+  const auto identity = jail::supervise::TakeOwnPlace();
+  // Our memory holds what every guest is given: no debugger of the same user, no core file. Not
+  // before: newuidmap(1) asks whose process it is.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  return Report(jail::supervise::ServeConnection(UniqueFd(kConnectionFd), InitProgram(), identity));
 }
 
 }  // namespace
@@ -110,8 +115,7 @@ int ServeChild() {
 int main(int argc, char** argv) {
   ::clearenv();
   ::umask(077);
-  // Our memory holds what every guest is given: no debugger of the same user, no core file.
-  ::prctl(PR_SET_DUMPABLE, 0);
+  if (::geteuid() == 0) ::prctl(PR_SET_DUMPABLE, 0);  // Of others: ServeChild().
   if (::chdir("/") != 0) return 1;
   if (argc == 1) return ServeChild();
   LogOptions log;

@@ -135,6 +135,21 @@ Result<bool> ApplyLimit(model::RunRequest& request, const OptionUse& use) {
     return done(use.name == "--cpu-time" ? SetCpuTime(request, use.name, span)
                                          : SetWallTime(request, use.name, span));
   }
+  if (use.name == "--io-read" || use.name == "--io-write") {
+    model::Limits& limits = request.sandbox.limits;
+    const ByteSize rate = TRY(SizeOf(use));
+    (use.name == "--io-read" ? limits.io_read_rate : limits.io_write_rate) = rate;
+    return true;
+  }
+  if (use.name == "--cpu-set") {
+    request.sandbox.limits.cpu_set = use.value;
+    return true;
+  }
+  if (use.name == "--inodes") {
+    const std::uint64_t count = TRY(CountOf(use));
+    request.sandbox.workspace.inodes = count;
+    return true;
+  }
   if (use.name == "--pids" || use.name == "--fds") {
     const std::uint64_t count = TRY(CountOf(use));
     return done(use.name == "--pids" ? SetPids(request, use.name, count)

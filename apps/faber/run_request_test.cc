@@ -41,8 +41,10 @@ TEST(RunRequest, NoOptionsGiveTheDefaultsOfTheSpecification) {
 
 TEST(RunRequest, EachLimitReachesItsField) {
   const auto parsed =
-      ParseOptions({"--memory", "64MiB", "--pids=7", "--cpus", "1.5", "--cpu-time", "2s",
-                    "--wall-time", "3m", "--fds", "32", "--output", "4k", "--tmpfs", "8MiB"});
+      ParseOptions({"--memory", "64MiB",       "--pids=7", "--cpus",    "1.5", "--cpu-time",
+                    "2s",       "--wall-time", "3m",       "--fds",     "32",  "--output",
+                    "4k",       "--tmpfs",     "8MiB",     "--cpu-set", "0-2", "--io-read",
+                    "1MiB",     "--io-write",  "2MiB",     "--inodes",  "20"});
   ASSERT_TRUE(parsed.ok()) << parsed.error().ToString();
   const model::Limits& limits = parsed->request.exec.limits;
   EXPECT_EQ(limits.memory, 64_MiB);
@@ -53,6 +55,11 @@ TEST(RunRequest, EachLimitReachesItsField) {
   EXPECT_EQ(limits.open_files, 32U);
   EXPECT_EQ(limits.output, 4_KiB);
   EXPECT_EQ(parsed->request.sandbox.workspace.size, 8_MiB);
+  EXPECT_EQ(parsed->request.sandbox.workspace.inodes, 20U);
+  const model::Limits& whole = parsed->request.sandbox.limits;
+  EXPECT_EQ(whole.cpu_set, "0-2");
+  EXPECT_EQ(whole.io_read_rate, 1_MiB);
+  EXPECT_EQ(whole.io_write_rate, 2_MiB);
 }
 
 TEST(RunRequest, TheWorkspaceIsAtMostHalfOfTheMemory) {

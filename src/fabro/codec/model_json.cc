@@ -46,7 +46,9 @@ Json OfPaths(const std::vector<GuestPath>& paths) {
 Json OfWorkspace(const model::Workspace& workspace) {
   Json json = Object({{"kind", model::ToString(workspace.kind)}});
   if (workspace.kind == model::WorkspaceKind::kDisk) json.Set("dir", workspace.dir.value());
-  return json.Set("size_bytes", OfSize(workspace.size)).Set("target", workspace.target.value());
+  return json.Set("size_bytes", OfSize(workspace.size))
+      .Set("inodes", OfOptional(workspace.inodes))
+      .Set("target", workspace.target.value());
 }
 
 Json OfSyscalls(const model::SyscallChanges& changes) {
@@ -107,7 +109,10 @@ Json ToJson(const model::Limits& limits) {
                  {"cpu_time_ns", OfNanos(limits.cpu_time)},
                  {"wall_time_ns", OfNanos(limits.wall_time)},
                  {"open_files", OfOptional(limits.open_files)},
-                 {"output_bytes", OfSize(limits.output)}});
+                 {"output_bytes", OfSize(limits.output)},
+                 {"cpu_set", limits.cpu_set ? Json(*limits.cpu_set) : Json()},
+                 {"io_read_bytes_per_second", OfSize(limits.io_read_rate)},
+                 {"io_write_bytes_per_second", OfSize(limits.io_write_rate)}});
 }
 
 Json ToJson(const model::SandboxSpec& spec) {
@@ -213,6 +218,10 @@ Json ToJson(const model::Outcome& outcome) {
                             {"throttled_periods", OfOptional(usage.throttled_periods)}}));
   json.Set("peaks", Object({{"memory_bytes", OfSize(usage.memory_peak)},
                             {"pids", OfOptional(usage.pids_peak)}}));
+  if (usage.io_read || usage.io_written) {
+    json.Set("io", Object({{"read_bytes", OfSize(usage.io_read)},
+                           {"written_bytes", OfSize(usage.io_written)}}));
+  }
   json.Set("pids_limit_hit", outcome.pids_limit_hit);
   json.Set("violations", OfAll(outcome.violations));
   json.Set("violations_dropped", outcome.violations_dropped);
@@ -229,6 +238,7 @@ Json ToJson(const model::SandboxInfo& info) {
                  {"landlock_abi", info.landlock_abi},
                  {"workspace_limit", info.workspace_limit},
                  {"cgroup_mode", info.cgroup_mode},
+                 {"identity", info.identity},
                  {"limits", ToJson(info.limits)},
                  {"init_pid", info.init_pid}});
 }
@@ -245,7 +255,11 @@ Json ToJson(const RunReport& report) {
   Json json = ToJson(report.outcome);
   Merge(json, ToJson(report.info));
   // The command's own limits are the ones that matter to a reader; init's pid is gone by now.
-  json.Set("limits", ToJson(report.limits));
+  model::Limits limits = report.limits;
+  limits.cpu_set = report.info.limits.cpu_set;
+  limits.io_read_rate = report.info.limits.io_read_rate;
+  limits.io_write_rate = report.info.limits.io_write_rate;
+  json.Set("limits", ToJson(limits));
   std::erase_if(*json.Members(), [](const Json::Member& one) { return one.first == "init_pid"; });
   return json.Set("stdout", OfOutput(report.out)).Set("stderr", OfOutput(report.err));
 }

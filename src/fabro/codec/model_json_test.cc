@@ -15,7 +15,8 @@ TEST(ModelJson, LimitsThatAreNotSetAreNull) {
   limits.pids = 7;
   EXPECT_EQ(ToJson(limits).Dump(),
             R"({"memory_bytes":1048576,"pids":7,"cpu_millis":null,"cpu_time_ns":null,)"
-            R"("wall_time_ns":null,"open_files":null,"output_bytes":null})");
+            R"("wall_time_ns":null,"open_files":null,"output_bytes":null,)"
+            R"("cpu_set":null,"io_read_bytes_per_second":null,"io_write_bytes_per_second":null})");
 }
 
 TEST(ModelJson, ARequestShowsBothHalves) {

@@ -64,7 +64,7 @@ std::set<std::string> NamespacesOf(const std::string& pid) {
 // The ids of `holder` in the lease file.
 std::set<std::uint32_t> LeasedBy(pid_t holder) {
   std::set<std::uint32_t> ids;
-  std::istringstream lines(ReadFile(*DefaultLeaseFile()).value_or(""));
+  std::istringstream lines(ReadFile(*DefaultLeaseFile(::geteuid())).value_or(""));
   const std::string mark = " " + std::to_string(holder) + ":";
   for (std::string line; std::getline(lines, line);) {
     if (line.find(mark) == std::string::npos || line.starts_with("#")) continue;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array kLayers = {
     Layer{"namespaces", "all eight namespaces are its own, and no mount spreads out or in"},
-    Layer{"identity", "two leased ids, no way to another one, no groups"},
+    Layer{"identity", "two leased ids, no way to another one, no groups", true},
     Layer{"capabilities", "all five capability sets are empty and no_new_privs is set"},
     Layer{"seccomp", "the system call filter of the level is loaded"},
     Layer{"landlock", "a Landlock domain mirrors the mounts", true, false},

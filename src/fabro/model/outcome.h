@@ -54,6 +54,8 @@ struct Usage {
   std::optional<ByteSize> memory_peak;
   std::optional<std::uint32_t> pids_peak;
   std::optional<std::uint64_t> throttled_periods;
+  std::optional<ByteSize> io_read;     // From disks; where the sandbox has a limit of that.
+  std::optional<ByteSize> io_written;  // To disks.
   friend bool operator==(const Usage&, const Usage&) = default;
 };
 
@@ -86,8 +88,11 @@ struct SandboxInfo {
   int landlock_abi = 0;              // Whose rights are held; 0: the layer is off.
   std::string workspace_limit;       // "tmpfs", "loop", "quota" or "none".
   std::string cgroup_mode;           // "v1", "v2" or "hybrid".
-  Limits limits;                     // In force for the whole sandbox.
-  std::int32_t init_pid = 0;         // Host pid of pid 1.
+  // Whose host ids it runs under: "leased" (two of nobody else's), "subordinate" (two of the
+  // caller's subuid range) or "caller" (the caller's own, for want of any other).
+  std::string identity;
+  Limits limits;              // In force for the whole sandbox.
+  std::int32_t init_pid = 0;  // Host pid of pid 1.
   friend bool operator==(const SandboxInfo&, const SandboxInfo&) = default;
 };
 

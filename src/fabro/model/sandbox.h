@@ -40,6 +40,10 @@ struct Limits {
   std::optional<Nanos> wall_time;           // From just before execve.
   std::optional<std::uint32_t> open_files;  // RLIMIT_NOFILE, per process.
   std::optional<ByteSize> output;           // Per stream, counted by the relay.
+  // Of the whole sandbox alone, and on control groups v2 alone:
+  std::optional<std::string> cpu_set = {};     // Cores that it may run on: "0-2,5".
+  std::optional<ByteSize> io_read_rate = {};   // From each disk of the machine, bytes a second.
+  std::optional<ByteSize> io_write_rate = {};  // To each.
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -76,7 +80,9 @@ struct Workspace {
   WorkspaceKind kind = WorkspaceKind::kMemory;
   HostPath dir;                  // kDisk only; must exist and belong to the caller.
   std::optional<ByteSize> size;  // Unset, memory: min(100 MiB, half of the memory limit).
-  GuestPath target{"/work"};     // Where the guest sees it.
+  std::optional<std::uint64_t> inodes =
+      {};                     // Files and directories. Unset, memory: one for 16 KiB.
+  GuestPath target{"/work"};  // Where the guest sees it.
   friend bool operator==(const Workspace&, const Workspace&) = default;
 };
 

@@ -19,8 +19,10 @@ constexpr std::uint64_t kBytesPerInode = 16384;
 
 // A detached tmpfs. `huge=never`: a huge page would be charged whole for a file of one byte.
 int NewTmpfs(std::uint64_t size, std::uint64_t inodes, const char* mode) {
-  if (inodes == 0) inodes = size / kBytesPerInode;
-  if (inodes < kMinInodes) inodes = kMinInodes;
+  if (inodes == 0) {
+    inodes = size / kBytesPerInode;
+    if (inodes < kMinInodes) inodes = kMinInodes;
+  }
   Path bytes;
   Path nodes;
   bytes.AddNumber(size);

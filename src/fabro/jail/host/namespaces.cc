@@ -1,6 +1,7 @@
 // The namespaces, made in the order of the engine: the user namespace first, its id maps by the
 // parent, then each other one inside it, where a sandbox makes it too.
 #include <fcntl.h>
+#include <pwd.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 
 #include "fabro/jail/host/host_probe.h"
 #include "fabro/jail/host/probe_child.h"
+#include "fabro/jail/slots/subordinate.h"
 #include "fabro/linux/file.h"
 
 #ifndef CLONE_NEWTIME
@@ -157,7 +159,36 @@ Finding OfMaps(const Status& maps, const std::vector<Tried>& tried) {
     }
   }
   return Ok("id_mapping", Need::kMedium,
-            root ? "two ids of its own for each sandbox" : "one id, the caller's");
+            root ? "two ids of its own for each sandbox" : "the caller's id");
+}
+
+// Of a user: without them all sandboxes run under the user's own id.
+Finding OfSubordinate() {
+  const auto facts = ReadIdFacts();
+  if (!facts) {
+    const Error& error = facts.error();
+    return Missing("subordinate_ids", Need::kOptional, error.message, error.sys_errno, error.fix);
+  }
+  const uid_t uid = ::geteuid();
+  const passwd* user = ::getpwuid(uid);
+  const std::string name = user != nullptr ? user->pw_name : std::to_string(uid);
+  const auto ids = SubordinateIds(facts->subuid, facts->subgid, name, uid);
+  if (!ids) {
+    return Missing("subordinate_ids", Need::kMedium, ids.error().message, 0, ids.error().fix);
+  }
+  const bool mappers =
+      ::access("/usr/bin/newuidmap", X_OK) == 0 && ::access("/usr/bin/newgidmap", X_OK) == 0;
+  if (*ids && mappers) {
+    return Ok("subordinate_ids", Need::kOptional,
+              "two for each sandbox, of " + std::to_string((*ids)->first) + "-" +
+                  std::to_string((*ids)->end() - 1));
+  }
+  return Missing("subordinate_ids", Need::kOptional,
+                 *ids ? "newuidmap is not installed: sandboxes run under the caller's id"
+                      : "none in /etc/subuid and /etc/subgid: sandboxes run under the caller's id",
+                 0,
+                 *ids ? "apt-get install uidmap"
+                      : "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 " + name);
 }
 
 }  // namespace
@@ -177,6 +208,7 @@ std::vector<Finding> ProbeNamespaces() {
   std::vector<Tried> tried;
   if (child->GoOn().ok()) tried = child->Rest();
   findings.push_back(OfMaps(maps, tried));
+  if (::geteuid() != 0) findings.push_back(OfSubordinate());
   for (const Kind& kind : kKinds) findings.push_back(OfKind(kind, tried));
   findings.push_back(OfProc(tried));
   return findings;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <tuple>
 
 #include "fabro/jail/child/wire.h"
 #include "fabro/jail/plan/network.h"
@@ -22,6 +23,7 @@ constexpr std::uint64_t kMaxMemory = std::uint64_t{1} << 50U;
 constexpr std::uint32_t kMinCpuMillis = 10;  // cpu.cfs_quota_us: 1 ms of 100 ms.
 constexpr std::uint32_t kMaxCpuMillis = 1'000'000;
 constexpr std::uint32_t kMaxTasks = 4'194'304;  // PID_MAX_LIMIT.
+constexpr std::uint64_t kMinRate = 4096;        // A page a second.
 constexpr std::uint32_t kMinFiles = 4;          // 0, 1, 2 and the program.
 constexpr std::uint32_t kMaxFiles = 1U << 20U;
 
@@ -31,6 +33,18 @@ Status InRange(std::uint64_t value, std::uint64_t least, std::uint64_t most, std
   return Invalid(field, flag,
                  "is " + std::to_string(value) + ": allowed is " + std::to_string(least) + " to " +
                      std::to_string(most));
+}
+
+Status CheckCores(std::string_view list) {
+  constexpr std::size_t kLongest = 256;
+  const bool characters = list.find_first_not_of("0123456789,-") == std::string_view::npos;
+  const bool ends = !list.empty() && list.front() >= '0' && list.back() >= '0';
+  const bool doubled =
+      list.find(",,") != std::string_view::npos || list.find("--") != std::string_view::npos ||
+      list.find(",-") != std::string_view::npos || list.find("-,") != std::string_view::npos;
+  if (characters && ends && !doubled && list.size() <= kLongest) return {};
+  return Invalid("limits.cpu_set", "--cpu-set", "'" + std::string(list) + "' is no list of cores",
+                 "write it as 0-2,5");
 }
 
 Status CheckSpan(const std::optional<Nanos>& span, std::string_view field, std::string_view flag) {
@@ -83,6 +97,14 @@ Status CheckWorkspace(const model::SandboxSpec& spec) {
       IsWithin(workspace.target.value(), spec.home.value())) {
     return Invalid("home", "--home", "and the workspace must not be within each other");
   }
+  if (workspace.inodes) {
+    TRY(InRange(*workspace.inodes, 1, std::uint64_t{1} << 32U, "workspace.inodes", "--inodes"));
+    if (workspace.kind == model::WorkspaceKind::kDisk) {
+      return Failure(Code::kUnimplemented,
+                     "workspace.inodes (--inodes): a disk workspace has no limit of files",
+                     "workspace_refused", "leave it out, or use --workspace memory");
+    }
+  }
   if (workspace.kind == model::WorkspaceKind::kDisk) {
     if (!workspace.size) return {};
     // Below it an ext4 has no room for anything.
@@ -127,6 +149,12 @@ Status CheckLimits(const model::Limits& limits) {
   if (limits.output) {
     TRY(InRange(limits.output->bytes(), 1, std::numeric_limits<std::int64_t>::max(),
                 "limits.output", "--output"));
+  }
+  if (limits.cpu_set) TRY(CheckCores(*limits.cpu_set));
+  for (const auto& [rate, field, flag] :
+       {std::tuple(limits.io_read_rate, "limits.io_read_rate", "--io-read"),
+        std::tuple(limits.io_write_rate, "limits.io_write_rate", "--io-write")}) {
+    if (rate) TRY(InRange(rate->bytes(), kMinRate, kMaxMemory, field, flag));
   }
   TRY(CheckSpan(limits.cpu_time, "limits.cpu_time", "--cpu-time"));
   return CheckSpan(limits.wall_time, "limits.wall_time", "--wall-time");
@@ -182,6 +210,10 @@ Status CheckSandbox(const model::SandboxSpec& spec) {
 
 Status CheckExec(const model::ExecSpec& spec) {
   TRY(CheckLimits(spec.limits));
+  if (spec.limits.cpu_set || spec.limits.io_read_rate || spec.limits.io_write_rate) {
+    return Invalid("limits", "--cpu-set, --io-read, --io-write", "are of the whole sandbox",
+                   "set them where the sandbox is made");
+  }
   if (spec.argv.empty() || spec.argv[0].empty()) return Invalid("argv", "-- CMD", "is empty");
   if (spec.argv.size() > kMaxArguments || spec.env.size() > kMaxArguments) {
     return Invalid("argv, env", "-- CMD, --env", "have more than 4096 entries");

@@ -263,6 +263,9 @@ void ChooseWorkspaceSize(JailPlan& plan, const HostFacts& facts) {
   if (!spec.workspace.size) spec.workspace.size = std::min(kDefault, half);
   plan.workspace_limit = "tmpfs";
   plan.tmpfs_inodes = InodesOf(*spec.workspace.size);
+  // The tree's own directories come on top, so that the guest has what was said.
+  const std::uint64_t ours = 1 + plan.places.size();
+  if (spec.workspace.inodes) plan.tmpfs_inodes = *spec.workspace.inodes + ours;
 }
 
 Status ChooseDegraded(JailPlan& plan) {
@@ -328,11 +331,6 @@ const std::vector<std::string>& HostEtc() {
 
 Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts) {
   TRY(CheckSandbox(spec));
-  if (facts.uid != 0) {
-    return Failure(Code::kUnimplemented,
-                   "isolation (12, c and d) for users other than root is not built yet",
-                   "isolation_unavailable", "run it as root: sudo faber run …");
-  }
   if (facts.binds.size() != spec.binds.size()) {
     return Invalid("binds", "--bind", "and their descriptors differ in number");
   }

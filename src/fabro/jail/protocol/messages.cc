@@ -62,6 +62,9 @@ void WriteLimits(ByteWriter& out, const model::Limits& limits) {
   out.Optional(limits.wall_time, [&](Nanos v) { out.I64(v.count()); });
   out.Optional(limits.open_files, [&](std::uint32_t v) { out.U32(v); });
   out.Optional(limits.output, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Optional(limits.cpu_set, [&](const std::string& v) { out.Text(v); });
+  out.Optional(limits.io_read_rate, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Optional(limits.io_write_rate, [&](ByteSize v) { out.U64(v.bytes()); });
 }
 
 model::Limits ReadLimits(ByteReader& in) {
@@ -73,6 +76,9 @@ model::Limits ReadLimits(ByteReader& in) {
   if (in.Bool()) limits.wall_time = Nanos(in.I64());
   if (in.Bool()) limits.open_files = in.U32();
   if (in.Bool()) limits.output = ByteSize(in.U64());
+  if (in.Bool()) limits.cpu_set = in.Text(kMaxWord);
+  if (in.Bool()) limits.io_read_rate = ByteSize(in.U64());
+  if (in.Bool()) limits.io_write_rate = ByteSize(in.U64());
   return limits;
 }
 
@@ -84,6 +90,8 @@ void WriteUsage(ByteWriter& out, const model::Usage& usage) {
   out.Optional(usage.memory_peak, [&](ByteSize v) { out.U64(v.bytes()); });
   out.Optional(usage.pids_peak, [&](std::uint32_t v) { out.U32(v); });
   out.Optional(usage.throttled_periods, [&](std::uint64_t v) { out.U64(v); });
+  out.Optional(usage.io_read, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Optional(usage.io_written, [&](ByteSize v) { out.U64(v.bytes()); });
 }
 
 model::Usage ReadUsage(ByteReader& in) {
@@ -95,6 +103,8 @@ model::Usage ReadUsage(ByteReader& in) {
   if (in.Bool()) usage.memory_peak = ByteSize(in.U64());
   if (in.Bool()) usage.pids_peak = in.U32();
   if (in.Bool()) usage.throttled_periods = in.U64();
+  if (in.Bool()) usage.io_read = ByteSize(in.U64());
+  if (in.Bool()) usage.io_written = ByteSize(in.U64());
   return usage;
 }
 
@@ -179,6 +189,7 @@ std::string Encode(const model::SandboxSpec& spec) {
   });
   WriteEnum(out, spec.workspace.kind);
   out.Optional(spec.workspace.size, [&](ByteSize v) { out.U64(v.bytes()); });
+  out.Optional(spec.workspace.inodes, [&](std::uint64_t v) { out.U64(v); });
   out.Text(spec.workspace.target.value());
   out.Optional(spec.allowed_paths, [&](const auto& paths) { WritePaths(out, paths); });
   WritePaths(out, spec.blocked_paths);
@@ -209,6 +220,7 @@ Result<model::SandboxSpec> DecodeSandboxSpec(std::string_view body) {
   }
   spec.workspace.kind = in.Enum(model::WorkspaceKind::kDisk);
   if (in.Bool()) spec.workspace.size = ByteSize(in.U64());
+  if (in.Bool()) spec.workspace.inodes = in.U64();
   spec.workspace.target = GuestPath(in.Text(kMaxPath));
   if (in.Bool()) spec.allowed_paths = ReadPaths(in);
   spec.blocked_paths = ReadPaths(in);
@@ -288,6 +300,7 @@ std::string Encode(const model::SandboxInfo& info) {
   out.I32(info.landlock_abi);
   out.Text(info.workspace_limit);
   out.Text(info.cgroup_mode);
+  out.Text(info.identity);
   WriteLimits(out, info.limits);
   out.I32(info.init_pid);
   return out.Take();
@@ -304,6 +317,7 @@ Result<model::SandboxInfo> DecodeSandboxInfo(std::string_view body) {
   info.landlock_abi = in.I32();
   info.workspace_limit = in.Text(kMaxWord);
   info.cgroup_mode = in.Text(kMaxWord);
+  info.identity = in.Text(kMaxWord);
   info.limits = ReadLimits(in);
   info.init_pid = in.I32();
   return Checked(in, std::move(info), "sandbox info");

@@ -15,7 +15,11 @@ model::SandboxSpec FullSpec() {
   spec.root.kind = model::RootSource::Kind::kDir;
   spec.binds = {{.source = HostPath("/srv/a"), .target = GuestPath("/a"), .writable = true}};
   spec.workspace.size = 8_MiB;
+  spec.workspace.inodes = 20;
   spec.limits = model::DefaultLimits();
+  spec.limits.cpu_set = "0-2,5";
+  spec.limits.io_read_rate = 1_MiB;
+  spec.limits.io_write_rate = 2_MiB;
   spec.degrade = {"landlock"};
   spec.syscalls.deny_jit = true;
   spec.syscalls.allow = {"mount"};
@@ -38,6 +42,8 @@ TEST(MessagesTest, OutcomeComesBackWhole) {
   outcome.signal = 9;
   outcome.no_work_dir = true;
   outcome.usage.memory_peak = 3_MiB;
+  outcome.usage.io_read = 1_MiB;
+  outcome.usage.io_written = 2_MiB;
   outcome.violations = {
       {.syscall = "mount", .call = "mount", .pid = 7, .comm = "sh", .killed = true},
       {.syscall = "bpf", .call = "bpf", .pid = 8, .comm = "sh", .sys_errno = 1, .guest_pid = 3}};

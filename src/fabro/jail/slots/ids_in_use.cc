@@ -1,5 +1,7 @@
 #include "fabro/jail/slots/ids_in_use.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -62,7 +64,8 @@ bool IsPid(const std::string& name) {
 // there".
 bool Ended(const Error& error) { return error.sys_errno == ENOENT || error.sys_errno == ESRCH; }
 
-Status AddProcess(const DirFd& process, const Ids& ids, Ids& used) {
+// `own_map`: of our own namespace, which may be as small as a lease and is none.
+Status AddProcess(const DirFd& process, const std::string& own_map, const Ids& ids, Ids& used) {
   const DirFd tasks = TRY(OpenDirAt(process.get(), "task"));
   const std::vector<std::string> names = TRY(ListDir(tasks.get()));
   for (const std::string& name : names) {
@@ -72,7 +75,7 @@ Status AddProcess(const DirFd& process, const Ids& ids, Ids& used) {
   }
   for (const char* file : {"uid_map", "gid_map"}) {
     const std::string map = TRY(ReadFileAt(process.get(), file));
-    AddFromMap(map, ids, used);
+    if (map != own_map) AddFromMap(map, ids, used);
   }
   return {};
 }
@@ -82,13 +85,16 @@ Status AddProcess(const DirFd& process, const Ids& ids, Ids& used) {
 Result<std::set<std::uint32_t>> IdsInUse(const Ids& ids, const std::string& proc_root) {
   const DirFd proc = TRY(OpenDir(proc_root));
   const std::vector<std::string> names = TRY(ListDir(proc.get()));
+  // User and group ids are mapped alike where we made the namespace.
+  const std::string own_map =
+      ReadFileAt(proc.get(), std::to_string(::getpid()) + "/uid_map").value_or("");
   Ids used;
   for (const std::string& name : names) {
     if (!IsPid(name)) continue;
     const Result<DirFd> process = OpenDirAt(proc.get(), name);
     if (!process && Ended(process.error())) continue;
     if (!process) return process.error();
-    const Status added = AddProcess(*process, ids, used);
+    const Status added = AddProcess(*process, own_map, ids, used);
     if (!added && !Ended(added.error())) return added.error();
   }
   return used;

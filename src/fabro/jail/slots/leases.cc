@@ -108,11 +108,15 @@ Result<IdPool::Record> IdPool::Record::Parse(std::string_view line) {
   return record;
 }
 
-Result<std::string> DefaultLeaseFile() {
-  if (::geteuid() == 0) return std::string("/run/faber/ids");
+Result<std::string> DefaultLeaseFile(uid_t uid) {
+  if (uid == 0) return std::string("/run/faber/ids");
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') return std::string(runtime) + "/faber/ids";
-  return Failure(Code::kFailedPrecondition, "XDG_RUNTIME_DIR is not set", "no_runtime_dir",
+  const std::string usual = "/run/user/" + std::to_string(uid);
+  if (::access(usual.c_str(), W_OK) == 0) return usual + "/faber/ids";
+  return Failure(Code::kFailedPrecondition,
+                 "leases of ids: XDG_RUNTIME_DIR is not set, and " + usual + " is not there",
+                 "no_runtime_dir",
                  "log in through PAM, or set it to a directory of your own with mode 0700");
 }
 
@@ -201,7 +205,7 @@ Result<IdLease> IdPool::Acquire() {
           locked.file.get(), free_record,
           std::to_string(id) + " " + ToString(self) + " " + std::to_string(name_space)));
       if (::flock(locked.file.get(), LOCK_UN) != 0) return SysFailure("flock", path_);
-      return IdLease(std::move(locked.file), free_record, id);
+      return IdLease(std::move(locked.file), free_record, id, id + 1);
     }
     if (reclaimed) break;
     TRY(ReclaimLocked(locked));
@@ -212,7 +216,10 @@ Result<IdLease> IdPool::Acquire() {
 }
 
 IdLease::IdLease(IdLease&& other) noexcept
-    : file_(std::move(other.file_)), record_(other.record_), first_(other.first_) {}
+    : file_(std::move(other.file_)),
+      record_(other.record_),
+      first_(other.first_),
+      task_(other.task_) {}
 
 IdLease::~IdLease() {
   if (!file_) return;

@@ -10,6 +10,8 @@
 // An id goes from released to free only when no process and no user namespace of a process has it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,8 +22,9 @@
 
 namespace fabro::jail {
 
-// "/run/faber/ids" for root, else "$XDG_RUNTIME_DIR/faber/ids"; kFailedPrecondition without that.
-Result<std::string> DefaultLeaseFile();
+// "/run/faber/ids" for root, else "ids" in the `faber` directory of $XDG_RUNTIME_DIR or, without
+// that, of /run/user/UID; kFailedPrecondition where neither is there. `uid`: on the host.
+Result<std::string> DefaultLeaseFile(uid_t uid);
 
 // Two ids that nobody else on this host has, as user and as group ids. Ends with its owner: end all
 // processes that have the ids first (should one live, the ids stay out of use until it is gone).
@@ -31,17 +34,21 @@ class IdLease {
   IdLease& operator=(IdLease&&) = delete;
   ~IdLease();
 
-  std::uint32_t setup_id() const { return first_; }     // init and set-up.
-  std::uint32_t task_id() const { return first_ + 1; }  // The payload.
+  std::uint32_t setup_id() const { return first_; }  // init and set-up.
+  std::uint32_t task_id() const { return task_; }    // The payload.
+
+  // No lease at all: one id for both, which others have too (isolation.md 12, d).
+  static IdLease Shared(std::uint32_t id) { return IdLease(UniqueFd(), 0, id, id); }
 
  private:
   friend class IdPool;
-  IdLease(UniqueFd file, std::size_t record, std::uint32_t first)
-      : file_(std::move(file)), record_(record), first_(first) {}
+  IdLease(UniqueFd file, std::size_t record, std::uint32_t first, std::uint32_t task)
+      : file_(std::move(file)), record_(record), first_(first), task_(task) {}
 
-  UniqueFd file_;  // -1: moved from.
+  UniqueFd file_;  // -1: moved from, or nothing to give back.
   std::size_t record_;
   std::uint32_t first_;
+  std::uint32_t task_;
 };
 
 // For one thread of one process; any number of processes may have one on the same file.

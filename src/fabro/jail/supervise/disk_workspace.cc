@@ -35,7 +35,7 @@ Result<UniqueFd> MountTree(const plan::JailPlan& plan, const SourceFacts& source
     const DirFd top = TRY(OpenDirAt(mount.get(), "."));
     if (::fchmod(top.get(), 0700) != 0) return SysFailure("fchmod", source.path);
     TRY(MakePlaces(mount.get(), plan, source));
-    TRY(IdmapMount(mount.get(), idmap, source.path));
+    if (idmap >= 0) TRY(IdmapMount(mount.get(), idmap, source.path));
     return mount;
   }
   TRY(MakePlaces(workspace, plan, source));
@@ -53,7 +53,15 @@ Result<UniqueFd> MountDiskWorkspace(const plan::JailPlan& plan, const plan::Host
                                     const Sources& sources, const SlotIds& ids) {
   const SourceFacts& source = *facts.workspace;
   const IdShift shift{.from_uid = source.uid, .from_gid = source.gid, .to = ids.task};
-  const UniqueFd idmap = TRY(MakeIdmap({&shift, 1}));
+  if (!ids.one() && !ids.mappable) {
+    return Failure(Code::kFailedPrecondition,
+                   "workspace (--workspace disk:DIR): only root may map the ids of " + source.path,
+                   "workspace_refused",
+                   "use --workspace memory, or add --degrade identity: the guest then runs under "
+                   "your own id");
+  }
+  UniqueFd idmap;
+  if (!ids.one()) idmap = TRY(MakeIdmap({&shift, 1}));
   Result<UniqueFd> mount = MountTree(plan, source, sources.workspace.get(), idmap.get());
   if (!mount && mount.error().sys_errno == EINVAL) {
     return Failure(

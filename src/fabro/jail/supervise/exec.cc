@@ -59,6 +59,8 @@ void FillUsage(const cgroup::Usage& usage, model::Outcome& outcome) {
   outcome.usage.memory_peak = usage.memory_peak;
   if (usage.pids_peak) outcome.usage.pids_peak = static_cast<std::uint32_t>(*usage.pids_peak);
   outcome.usage.throttled_periods = usage.throttled_periods;
+  outcome.usage.io_read = usage.io_read;
+  outcome.usage.io_written = usage.io_written;
 }
 
 }  // namespace

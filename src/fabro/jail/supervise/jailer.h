@@ -6,14 +6,21 @@
 #include <string>
 
 #include "fabro/base/result.h"
+#include "fabro/jail/supervise/identity.h"
 #include "fabro/linux/log.h"
 #include "fabro/linux/unique_fd.h"
 
 namespace fabro::jail::supervise {
 
+// For a process with one thread, before it serves: TakeIdentity(), and before that, since no
+// process of the host can be looked at from inside, room for groups below our own (own_group.h).
+Result<Identity> TakeOwnPlace();
+
 // Returns when the connection's Jail is gone. `init_program` is the path of faber-init. Trouble
-// that the caller should know is answered on the connection, not returned.
-Status ServeConnection(UniqueFd connection, const std::string& init_program);
+// that the caller should know is answered on the connection, not returned; also that `identity`,
+// of TakeOwnPlace(), could not be had.
+Status ServeConnection(UniqueFd connection, const std::string& init_program,
+                       const Result<Identity>& identity);
 
 struct ListenOptions {
   std::string directory;  // Made 0700 where missing; must be ours and nobody else's to enter.

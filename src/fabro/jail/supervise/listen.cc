@@ -138,14 +138,16 @@ class Listener {
 
 Status Listen(ListenOptions options) {
   if (::geteuid() != 0) {
-    return Failure(Code::kUnimplemented, "isolation for users other than root is not built yet",
-                   "isolation_unavailable", "run it as root");
+    return Failure(Code::kUnimplemented,
+                   "a jailer that listens for a user other than root is not built yet",
+                   "isolation_unavailable",
+                   "run it as root, or do without: each run starts a jailer of its own");
   }
   const DirFd directory = TRY(ClaimDirectory(options.directory));
   UniqueFd signals = TRY(StopSignals());
   Loop loop;
   const std::unique_ptr<SlotPool> pool =
-      TRY(SlotPool::Open(loop, options.init_program, options.slots));
+      TRY(SlotPool::Open(loop, options.init_program, options.slots, Identity()));
   const std::string path = options.directory + "/" + kSocketName;
   UniqueFd socket = TRY(ListenUnix(path, SocketType::kSeqPacket, 0600));
   Status done;

@@ -141,7 +141,7 @@ Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) 
                    "jailer_refused", "open another connection");
   }
   const model::SandboxSpec spec = TRY(protocol::DecodeSandboxSpec(frame.body));
-  const Sources sources = TRY(TakeSources(spec, std::move(fds)));
+  const Sources sources = TRY(TakeSources(spec, std::move(fds), pool_.identity().rootless()));
   Planned planned = TRY(PlanWish(frame.body, spec, sources));
   plan::HostFacts& facts = planned.facts;
   plan::JailPlan& plan = planned.plan;
@@ -189,6 +189,12 @@ model::SandboxInfo Session::Info() const {
   info.landlock_abi = plan_.landlock.abi;
   info.workspace_limit = plan_.workspace_limit;
   info.cgroup_mode = pool_.cgroup_mode();
+  Identity::Kind identity = pool_.identity().kind;
+  if (identity == Identity::Kind::kSubordinate && slot_->ids().one()) {
+    identity = Identity::Kind::kCaller;
+    info.degraded.emplace_back("identity");
+  }
+  info.identity = ToString(identity);
   info.limits = plan_.spec.limits;
   info.init_pid = slot_->init()->pid;
   return info;

@@ -154,11 +154,16 @@ cgroup::Limits GroupLimits(const model::Limits& limits) {
 
 }  // namespace
 
+cgroup::MoreLimits MoreLimitsOf(const model::Limits& limits) {
+  return {.cpus = limits.cpu_set, .io_read = limits.io_read_rate, .io_write = limits.io_write_rate};
+}
+
 Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::string& id,
-                                          IdLease lease, int program, const plan::JailPlan& plan,
-                                          const plan::HostFacts& facts, const Sources& sources) {
+                                          IdLease lease, bool mappable, int program,
+                                          const plan::JailPlan& plan, const plan::HostFacts& facts,
+                                          const Sources& sources) {
   cgroup::SlotGroup group = TRY_IN("making the slot's control group", jobs.CreateSlot(id));
-  std::unique_ptr<Slot> slot(new Slot(std::move(group), std::move(lease)));
+  std::unique_ptr<Slot> slot(new Slot(std::move(group), std::move(lease), mappable));
   // Who may not give files away (not root) has the payload write itself into its leaf.
   const Status placed = slot->group_.LetPlace(slot->ids_.setup);
   if (!placed && placed.error().sys_errno != EPERM) return placed.error();
@@ -188,9 +193,10 @@ Status Slot::StartZygote(int program) {
 
 Status Slot::WriteMaps() {
   const std::string proc = "/proc/" + std::to_string(zygote_->pid());
-  const std::string map = std::to_string(plan::kSetupId) + " " + std::to_string(ids_.setup) +
-                          " 1\n" + std::to_string(plan::kTaskId) + " " + std::to_string(ids_.task) +
-                          " 1\n";
+  std::string map = std::to_string(plan::kTaskId) + " " + std::to_string(ids_.task) + " 1\n";
+  if (!ids_.one()) {
+    map = std::to_string(plan::kSetupId) + " " + std::to_string(ids_.setup) + " 1\n" + map;
+  }
   TRY(WriteControl(proc + "/setgroups", "deny"));
   TRY_IN("mapping the leased ids", WriteControl(proc + "/uid_map", map));
   TRY_IN("mapping the leased ids", WriteControl(proc + "/gid_map", map));
@@ -201,7 +207,7 @@ Status Slot::BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
                        const Sources& sources) {
   const BuiltSteps built = TRY(BuildSteps(plan, facts, sources, ids_));
   wire::BuildSlot order;
-  order.setup_id = plan::kSetupId;
+  order.setup_id = ids_.one() ? plan::kTaskId : plan::kSetupId;
   order.task_id = plan::kTaskId;
   order.sealed_network = plan.spec.launch == model::Launch::kSealed ? 1 : 0;
   order.forbid_user_ns = plan.spec.level == model::Level::kLow ? 0 : 1;
@@ -311,6 +317,7 @@ bool Slot::Prepared() const {
 Status Slot::SpawnInit(const plan::JailPlan& plan, const plan::HostFacts& facts,
                        const Sources& sources) {
   TRY_IN("limiting the sandbox", group_.Apply(GroupLimits(plan.spec.limits)));
+  TRY_IN("limiting the sandbox", group_.Apply(MoreLimitsOf(plan.spec.limits)));
   const wire::SpawnInit order = TRY(PlanInit(plan));
   const bool disk = plan.spec.workspace.kind == model::WorkspaceKind::kDisk;
   if (!coming_ || disk || coming_->order != order) {

@@ -28,12 +28,15 @@ struct Init {
   UniqueFd lifeline;  // Its only writer: closing it ends the Jail.
 };
 
+cgroup::MoreLimits MoreLimitsOf(const model::Limits& limits);
+
 class Slot {
  public:
   // `program` is a sealed copy of faber-init. `id` names the slot's group. The root stands when
-  // this returns; bounded: 10 s.
+  // this returns; bounded: 10 s. `mappable`: see SlotIds.
   static Result<std::unique_ptr<Slot>> Start(cgroup::JobRoot& jobs, const std::string& id,
-                                             IdLease lease, int program, const plan::JailPlan& plan,
+                                             IdLease lease, bool mappable, int program,
+                                             const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources);
   ~Slot();
   Slot(const Slot&) = delete;
@@ -74,9 +77,9 @@ class Slot {
   unsigned jails() const { return jails_; }  // How many it has had.
 
  private:
-  Slot(cgroup::SlotGroup group, IdLease lease)
+  Slot(cgroup::SlotGroup group, IdLease lease, bool mappable)
       : lease_(std::move(lease)),
-        ids_{.setup = lease_.setup_id(), .task = lease_.task_id()},
+        ids_{.setup = lease_.setup_id(), .task = lease_.task_id(), .mappable = mappable},
         group_(std::move(group)) {}
   // An init that was ordered. Its zygote's answer and its own wait in the sockets until somebody
   // wants the Jail.

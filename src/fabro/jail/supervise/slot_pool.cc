@@ -30,22 +30,27 @@ const char* ModeName(cgroup::Mode mode) {
 
 // Looking for ids that are free again reads all of /proc. Who lives for one Jail leaves that to
 // Acquire(), which does it when enough has gathered.
-Result<IdPool> OpenIds(bool reclaim) {
-  const std::string file = TRY(DefaultLeaseFile());
-  const IdFacts facts = TRY(ReadIdFacts());
-  const IdRange block = TRY(ChooseBlock(facts));
+Result<std::optional<IdPool>> OpenIds(bool reclaim, const Identity& identity) {
+  if (identity.kind == Identity::Kind::kCaller) return std::optional<IdPool>();
+  const std::string file = TRY(DefaultLeaseFile(identity.uid));
+  IdRange block = identity.ids;
+  if (!identity.rootless()) {
+    const IdFacts facts = TRY(ReadIdFacts());
+    block = TRY(ChooseBlock(facts));
+  }
   IdPool ids = TRY(IdPool::Open(file, block));
   if (reclaim) TRY(ids.Reclaim());
-  return ids;
+  return std::optional<IdPool>(std::move(ids));
 }
 
 }  // namespace
 
-SlotPool::SlotPool(Loop& loop, cgroup::JobRoot jobs, IdPool ids, UniqueFd program,
-                   std::string cgroup_mode, std::size_t most_idle)
+SlotPool::SlotPool(Loop& loop, cgroup::JobRoot jobs, std::optional<IdPool> ids, UniqueFd program,
+                   std::string cgroup_mode, std::size_t most_idle, const Identity& identity)
     : loop_(loop),
       jobs_(std::move(jobs)),
       ids_(std::move(ids)),
+      identity_(identity),
       program_(std::move(program)),
       cgroup_mode_(std::move(cgroup_mode)),
       most_idle_(most_idle) {}
@@ -58,17 +63,26 @@ SlotPool::~SlotPool() {
 }
 
 Result<std::unique_ptr<SlotPool>> SlotPool::Open(Loop& loop, const std::string& init_program,
-                                                 std::size_t most_idle,
+                                                 std::size_t most_idle, const Identity& identity,
                                                  std::span<const pid_t> kin) {
   const cgroup::Hierarchy hierarchy = TRY(cgroup::Detect());
-  cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, ::geteuid(), kin));
+  cgroup::JobRoot jobs = TRY(cgroup::JobRoot::Open(hierarchy, identity.uid, kin));
   TRY(cgroup::ClearDeadSlots(jobs));
-  IdPool ids = TRY_IN("leasing ids", OpenIds(most_idle > 0));
+  std::optional<IdPool> ids = TRY_IN("leasing ids", OpenIds(most_idle > 0, identity));
   const UniqueFd file = TRY_IN("reading faber-init", fabro::Open(init_program, O_RDONLY));
   UniqueFd program = TRY_IN("reading faber-init", SealedCopy("faber-init", file.get()));
   return std::unique_ptr<SlotPool>(new SlotPool(loop, std::move(jobs), std::move(ids),
                                                 std::move(program), ModeName(hierarchy.mode),
-                                                most_idle));
+                                                most_idle, identity));
+}
+
+// The caller's own id where there is no other, or where the caller wants no other.
+Result<IdLease> SlotPool::Lease(const plan::JailPlan& plan) {
+  constexpr std::uint32_t kCallerInside = 0;
+  const auto& degrade = plan.spec.degrade;
+  const bool may_lack = std::find(degrade.begin(), degrade.end(), "identity") != degrade.end();
+  if (!ids_ || (identity_.rootless() && may_lack)) return IdLease::Shared(kCallerInside);
+  return ids_->Acquire();
 }
 
 Status SlotPool::ClearDead() {
@@ -109,14 +123,16 @@ std::unique_ptr<Slot> SlotPool::TakeBusy(const std::string& policy) {
 
 Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources) {
+  TRY_IN("limiting the sandbox", jobs_.EnableMore(MoreLimitsOf(plan.spec.limits)));
   if (!plan.spec.fresh) {
     std::unique_ptr<Slot> slot = TakeIdle(plan.policy, true);
     if (!slot) slot = TakeBusy(plan.policy);
     if (slot) return slot;
   }
   const std::string id = "s" + std::to_string(next_++);
-  IdLease lease = TRY_IN("leasing ids", ids_.Acquire());
-  return Slot::Start(jobs_, id, std::move(lease), program_.get(), plan, facts, sources);
+  IdLease lease = TRY_IN("leasing ids", Lease(plan));
+  return Slot::Start(jobs_, id, std::move(lease), !identity_.rootless(), program_.get(), plan,
+                     facts, sources);
 }
 
 Status SlotPool::Keep(std::unique_ptr<Slot> slot, const plan::JailPlan& plan) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/slots/leases.h"
+#include "fabro/jail/supervise/identity.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/slot.h"
 #include "fabro/jail/supervise/sources.h"
@@ -27,7 +29,7 @@ class SlotPool {
   // Jails.
   // `kin`: see JobRoot::Open. The loop outlives the pool.
   static Result<std::unique_ptr<SlotPool>> Open(Loop& loop, const std::string& init_program,
-                                                std::size_t most_idle,
+                                                std::size_t most_idle, const Identity& identity,
                                                 std::span<const pid_t> kin = {});
   ~SlotPool();
   SlotPool(const SlotPool&) = delete;
@@ -50,6 +52,7 @@ class SlotPool {
 
   std::size_t idle() const { return idle_.size(); }
   const std::string& cgroup_mode() const { return cgroup_mode_; }
+  const Identity& identity() const { return identity_; }
   int program() const { return program_.get(); }
 
  private:
@@ -60,8 +63,9 @@ class SlotPool {
     Loop::Id watch = 0;
     Loop::Id timer = 0;
   };
-  SlotPool(Loop& loop, cgroup::JobRoot jobs, IdPool ids, UniqueFd program, std::string cgroup_mode,
-           std::size_t most_idle);
+  SlotPool(Loop& loop, cgroup::JobRoot jobs, std::optional<IdPool> ids, UniqueFd program,
+           std::string cgroup_mode, std::size_t most_idle, const Identity& identity);
+  Result<IdLease> Lease(const plan::JailPlan& plan);
   std::unique_ptr<Slot> TakeIdle(const std::string& policy, bool prepared);
   std::unique_ptr<Slot> TakeBusy(const std::string& policy);
   void OnEnd(const Slot* slot);
@@ -69,7 +73,8 @@ class SlotPool {
 
   Loop& loop_;
   cgroup::JobRoot jobs_;
-  IdPool ids_;
+  std::optional<IdPool> ids_;  // None where the caller's own id is all there is.
+  Identity identity_;
   UniqueFd program_;
   std::string cgroup_mode_;
   std::size_t most_idle_;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "fabro/jail/supervise/channel.h"
+#include "fabro/jail/supervise/identity.h"
 #include "fabro/jail/supervise/mounts.h"
 #include "fabro/jail/supervise/places.h"
 #include "fabro/linux/file.h"
@@ -200,16 +201,14 @@ class Idmaps {
   std::map<std::pair<std::uint32_t, std::uint32_t>, UniqueFd> maps_;
 };
 
+constexpr char kOwnIdFix[] =
+    "bind it read-only, or add --degrade identity: the guest then runs under your own id";
+
 class StepBuilder {
  public:
   StepBuilder(const plan::JailPlan& plan, const plan::HostFacts& facts, const Sources& sources,
               const SlotIds& ids)
-      : plan_(plan),
-        facts_(facts),
-        sources_(sources),
-        setup_(ids.setup),
-        task_(ids.task),
-        idmaps_(ids.task) {}
+      : plan_(plan), facts_(facts), sources_(sources), ids_(ids), idmaps_(ids.task) {}
 
   Result<BuiltSteps> Build() {
     top_ = TRY(OpenTop(sources_));
@@ -268,7 +267,7 @@ class StepBuilder {
   Result<UniqueFd> Mount(const MountPlan& each) {
     if (each.from == MountPlan::From::kBind) return Bind(each);
     const UniqueFd source = TRY(OpenAt(top_.get(), each.target.substr(1), O_PATH | O_NOFOLLOW));
-    if (!sources_.root_dir) return DetachedMount(source.get(), {}, each.target);
+    if (!sources_.root_dir || !ids_.mappable) return DetachedMount(source.get(), {}, each.target);
     // An image's root is the sandbox's root, and its user 1000 the guest's; all others are nobody.
     const int idmap = TRY(RootIdmap());
     Result<UniqueFd> mapped = DetachedMount(source.get(), {.idmap = idmap}, each.target);
@@ -279,9 +278,10 @@ class StepBuilder {
   Result<int> RootIdmap() {
     if (!root_idmap_) {
       const SourceFacts& root = *facts_.root_dir;
-      std::vector<IdShift> shifts = {{.from_uid = root.uid, .from_gid = root.gid, .to = setup_}};
+      std::vector<IdShift> shifts = {
+          {.from_uid = root.uid, .from_gid = root.gid, .to = ids_.setup}};
       if (root.uid != plan::kTaskId && root.gid != plan::kTaskId) {
-        shifts.push_back({.from_uid = plan::kTaskId, .from_gid = plan::kTaskId, .to = task_});
+        shifts.push_back({.from_uid = plan::kTaskId, .from_gid = plan::kTaskId, .to = ids_.task});
       }
       root_idmap_ = TRY(MakeIdmap(shifts));
     }
@@ -291,15 +291,20 @@ class StepBuilder {
   Result<UniqueFd> Bind(const MountPlan& each) {
     const int source = sources_.binds[each.index].get();
     const SourceFacts& facts = facts_.binds[each.index];
-    const int idmap = TRY(idmaps_.For(facts));
-    Result<UniqueFd> mapped =
-        DetachedMount(source, {.writable = each.writable, .idmap = idmap}, facts.path);
-    if (mapped || mapped.error().sys_errno != EINVAL) return mapped;
+    // The guest is the caller: what is the caller's is its own without any map.
+    if (ids_.one()) return DetachedMount(source, {.writable = each.writable}, facts.path);
+    if (ids_.mappable) {
+      const int idmap = TRY(idmaps_.For(facts));
+      Result<UniqueFd> mapped =
+          DetachedMount(source, {.writable = each.writable, .idmap = idmap}, facts.path);
+      if (mapped || mapped.error().sys_errno != EINVAL) return mapped;
+    }
     if (each.writable) {
+      const std::string why = ids_.mappable ? "the file system of " + facts.path + " cannot map ids"
+                                            : "only root may map the ids of " + facts.path;
       return Failure(Code::kFailedPrecondition,
-                     "bind (--bind) to " + each.target + ": the file system of " + facts.path +
-                         " cannot map ids, so it cannot be writable",
-                     "bind_refused", "bind it read-only");
+                     "bind (--bind) to " + each.target + ": " + why + ", so it cannot be writable",
+                     "bind_refused", ids_.mappable ? "bind it read-only" : kOwnIdFix);
     }
     built_.unmapped = true;
     return DetachedMount(source, {}, facts.path);
@@ -321,8 +326,7 @@ class StepBuilder {
   const plan::JailPlan& plan_;
   const plan::HostFacts& facts_;
   const Sources& sources_;
-  std::uint32_t setup_;
-  std::uint32_t task_;
+  SlotIds ids_;
   DirFd top_;
   UniqueFd root_idmap_;
   Idmaps idmaps_;
@@ -340,7 +344,8 @@ Result<std::string> KernelName(int fd) {
   return path;
 }
 
-Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds) {
+Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds,
+                            bool reopen) {
   const bool root = spec.root.kind == model::RootSource::Kind::kDir;
   const bool disk = spec.workspace.kind == model::WorkspaceKind::kDisk;
   if (fds.size() != (root ? 1U : 0U) + (disk ? 1U : 0U) + spec.binds.size()) {
@@ -352,6 +357,10 @@ Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd
   if (root) sources.root_dir = std::move(fds[next++]);
   if (disk) sources.workspace = std::move(fds[next++]);
   while (next < fds.size()) sources.binds.push_back(std::move(fds[next++]));
+  if (!reopen) return sources;
+  if (root) TRY(OpenInOwnNamespace(sources.root_dir, "rootfs_refused"));
+  if (disk) TRY(OpenInOwnNamespace(sources.workspace, "workspace_refused"));
+  for (UniqueFd& bind : sources.binds) TRY(OpenInOwnNamespace(bind, "bind_refused"));
   return sources;
 }
 

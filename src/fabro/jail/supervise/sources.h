@@ -24,8 +24,9 @@ struct Sources {
   std::vector<UniqueFd> binds;
 };
 
-// In the order of protocol kCreate; their number must be right.
-Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds);
+// In the order of protocol kCreate; their number must be right. `reopen`: see OpenInOwnNamespace.
+Result<Sources> TakeSources(const model::SandboxSpec& spec, std::vector<UniqueFd> fds,
+                            bool reopen = false);
 
 // What the kernel calls an open file: its absolute path now (proc_pid_fd(5)).
 Result<std::string> KernelName(int fd);
@@ -36,6 +37,9 @@ Result<plan::HostFacts> GatherFacts(const model::SandboxSpec& spec, const Source
 struct SlotIds {
   std::uint32_t setup = 0;
   std::uint32_t task = 0;
+  // The caller's own for both: all that a user without subordinate ids has (isolation.md 12, d).
+  bool one() const { return setup == task; }
+  bool mappable = true;  // Only root of the host may map the ids of a mount.
 };
 
 // A BuildSlot's tail: the steps and their descriptors. `unmapped` is set when a read-only bind had

@@ -7,6 +7,7 @@
 #include "fabro/linux/cgroup/janitor.h"
 #include "fabro/linux/cgroup/job_root.h"
 #include "fabro/linux/cgroup/limits.h"
+#include "fabro/linux/cgroup/more_limits.h"
 #include "fabro/linux/cgroup/usage.h"
 #include "fabro/linux/file.h"
 #include "fabro/linux/scoped_dir.h"
@@ -96,6 +97,35 @@ TEST_F(FakeTreeTest, V2CountersAreRead) {
   EXPECT_EQ(counters.cpu_ns, 30'000U);
   EXPECT_EQ(counters.throttled_ns, 6'000U);
   EXPECT_EQ(counters.pids_peak, std::nullopt) << "the file is missing: not known";
+}
+
+TEST_F(FakeTreeTest, AGroupAboveOthersIsNotKilledTogether) {
+  const Group group = V2Group({{"memory.max", ""},
+                               {"memory.swap.max", ""},
+                               {"memory.oom.group", ""},
+                               {"pids.max", ""},
+                               {"cpu.max", ""}});
+  ASSERT_TRUE(ApplyLimits(group, {.memory = 64_MiB, .kill_together = false}));
+  EXPECT_EQ(Text("g/memory.oom.group"), "0");
+}
+
+TEST(MoreLimitsTest, ListsOfCoresAreReadAsTheKernelWritesThem) {
+  EXPECT_TRUE(CoresWithin("0-2,5", "0-7\n"));
+  EXPECT_TRUE(CoresWithin("1", "0,1"));
+  EXPECT_FALSE(CoresWithin("1-2", "0,1\n"));
+  for (const char* bad : {"", "x", "2-1", "1-", "1,,2", "99999"}) {
+    EXPECT_FALSE(CoresWithin(bad, "0-8191")) << bad;
+  }
+}
+
+TEST(MoreLimitsTest, OnV1TheControllerIsNamedWithAFix) {
+  MoreLimits limits;
+  limits.cpus = "0";
+  const Status refused = EnableMore(Group("g", {}), limits);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, kUnavailable);
+  EXPECT_NE(refused.error().message.find("cgroup.cpuset"), std::string::npos);
+  EXPECT_FALSE(refused.error().fix.empty());
 }
 
 TEST(UsageTest, AnOomKillWithoutTheOwnLimitIsTheAncestors) {

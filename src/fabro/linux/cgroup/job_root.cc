@@ -112,6 +112,7 @@ SlotGroup::SlotGroup(SlotGroup&& other) noexcept
       next_(other.next_),
       placer_(other.placer_),
       applied_(other.applied_),
+      more_(std::move(other.more_)),
       live_(std::exchange(other.live_, false)) {}
 
 SlotGroup::~SlotGroup() {
@@ -132,6 +133,13 @@ Status SlotGroup::Apply(const Limits& limits) {
   applied_.reset();  // Half set, should one of them fail.
   TRY(ApplyLimits(group_, limits));
   applied_ = limits;
+  return {};
+}
+
+Status SlotGroup::Apply(const MoreLimits& limits) {
+  if (limits.any()) TRY(EnableMore(group_, limits));
+  TRY(ApplyMore(group_, limits, more_));
+  more_ = limits;
   return {};
 }
 
@@ -175,6 +183,13 @@ JobRoot::~JobRoot() {
   // rmdir fails as long as anything is in them, ours or another process's: then they stay.
   const auto now = std::chrono::steady_clock::now();
   if (jobs_.Remove(now)) (void)top_.Remove(now);
+}
+
+Status JobRoot::EnableMore(const MoreLimits& limits) const {
+  if (!limits.any()) return {};
+  const Group own = TRY(OpenOwn(hierarchy_, uid_));
+  for (const Group* group : {&own, &top_, &jobs_}) TRY(cgroup::EnableMore(*group, limits));
+  return {};
 }
 
 Result<SlotGroup> JobRoot::CreateSlot(std::string_view id) {

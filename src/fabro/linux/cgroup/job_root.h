@@ -20,6 +20,7 @@
 #include "fabro/linux/cgroup/group.h"
 #include "fabro/linux/cgroup/hierarchy.h"
 #include "fabro/linux/cgroup/leaf.h"
+#include "fabro/linux/cgroup/more_limits.h"
 #include "fabro/linux/proc_info.h"
 
 namespace fabro::cgroup {
@@ -56,6 +57,9 @@ class SlotGroup {
   // Limits of the whole slot, `sup` included. Nothing is written when they are already set.
   Status Apply(const Limits& limits);
 
+  // See ApplyMore; JobRoot::EnableMore comes first. Leaves taken from now on count their io.
+  Status Apply(const MoreLimits& limits);
+
   // Of the slot as a whole, since it was made.
   Result<Counters> ReadUsage() const { return ReadCounters(group_); }
   // Counters::oom_events of the same, alone.
@@ -81,6 +85,7 @@ class SlotGroup {
   unsigned next_ = 0;
   std::optional<uid_t> placer_;
   std::optional<Limits> applied_;
+  MoreLimits more_;
   bool live_ = true;
 };
 
@@ -100,6 +105,9 @@ class JobRoot {
   const Group& jobs() const { return jobs_; }
   // Caps over all slots together.
   Status Apply(const Limits& limits) { return ApplyLimits(jobs_, limits); }
+
+  // Lets slots have these limits; see EnableMore.
+  Status EnableMore(const MoreLimits& limits) const;
 
   // Makes the group of a slot, owned by the calling process, with its `sup`. `id`: 1 to 64 of
   // [A-Za-z0-9_-], unique among the slots of this process.

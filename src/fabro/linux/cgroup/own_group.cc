@@ -33,6 +33,13 @@ std::vector<Program> ProgramOf(pid_t pid) {
   return {Program{status.st_dev, status.st_ino}};
 }
 
+// Whether it runs a program that we may not look at: another user's, so not one of ours.
+bool IsHidden(pid_t pid) {
+  struct stat status{};
+  const std::string path = "/proc/" + std::to_string(pid) + "/exe";
+  return ::stat(path.c_str(), &status) != 0 && (errno == EACCES || errno == EPERM);
+}
+
 // 0 where there is none in our pid namespace.
 pid_t ParentOf(pid_t pid) {
   const auto stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
@@ -110,7 +117,8 @@ Status EnableOwn(const Group& own, uid_t uid, std::span<const pid_t> kin) {
   for (int round = 0; round < 4; ++round) {
     const std::vector<pid_t> pids = TRY(Processes(group));
     for (const pid_t pid : pids) {
-      if (pid != self && !IsOurs(pid, programs) && (pid == 0 || !ProgramOf(pid).empty())) {
+      const bool runs = pid == 0 || IsHidden(pid) || !ProgramOf(pid).empty();
+      if (pid != self && runs && !IsOurs(pid, programs)) {
         return SharedWith("process " + std::to_string(pid));
       }
     }

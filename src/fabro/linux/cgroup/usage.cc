@@ -1,6 +1,7 @@
 #include "fabro/linux/cgroup/usage.h"
 
 #include <cerrno>
+#include <charconv>
 #include <limits>
 #include <string>
 
@@ -73,6 +74,26 @@ Status ReadThrottling(const Member& cpu, Counters& counters) {
   return {};
 }
 
+// "8:0 rbytes=1 wbytes=2 rios=3 …", a line a disk that was used.
+std::uint64_t SumOf(std::string_view stat, std::string_view key) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = stat.find(key); at != std::string_view::npos; at = stat.find(key, at)) {
+    at += key.size();
+    std::uint64_t value = 0;
+    std::from_chars(stat.data() + at, stat.data() + stat.size(), value);
+    sum += value;
+  }
+  return sum;
+}
+
+Status ReadIo(const Member& tree, Counters& counters) {
+  if (!HasControl(tree, "io.stat")) return {};
+  const std::string stat = TRY(ReadControl(tree, "io.stat"));
+  counters.io_read = SumOf(stat, " rbytes=");
+  counters.io_written = SumOf(stat, " wbytes=");
+  return {};
+}
+
 // v1 has no count of its own OOMs, and its failcnt may stay 0 (seen on 6.18). A group whose own
 // limit killed had its peak there: an allocation that may call the OOM killer is of order 3 at
 // most.
@@ -107,6 +128,9 @@ Result<Counters> ReadCounters(const Group& group) {
   TRY_IN(what, ReadCpuTime(group, counters));
   if (const Member* cpu = group.Find(Controller::kCpu))
     TRY_IN(what, ReadThrottling(*cpu, counters));
+  // The v2 tree of a hybrid host never has it.
+  const Member* tree = group.unified();
+  if (tree != nullptr && !tree->controllers.empty()) TRY_IN(what, ReadIo(*tree, counters));
   return counters;
 }
 
@@ -150,6 +174,10 @@ Usage UsageBetween(const Counters& before, const Counters& after, Version versio
     usage.pids_peak = after.pids_peak;
   }
   usage.pids_limit_hits = after.pids_limit_hits - before.pids_limit_hits;
+  if (after.io_read) usage.io_read = ByteSize(*after.io_read - before.io_read.value_or(0));
+  if (after.io_written) {
+    usage.io_written = ByteSize(*after.io_written - before.io_written.value_or(0));
+  }
   return usage;
 }
 

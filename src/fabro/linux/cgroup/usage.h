@@ -28,6 +28,8 @@ struct Counters {
   std::uint64_t pids_current = 0;
   std::optional<std::uint64_t> pids_peak = {};  // Linux 6.1.
   std::uint64_t pids_limit_hits = 0;            // Forks refused.
+  std::optional<std::uint64_t> io_read = {};    // Bytes; where io is counted (more_limits.h).
+  std::optional<std::uint64_t> io_written = {};
 };
 
 // memory_current and pids_current alone, anew.
@@ -60,6 +62,8 @@ struct Usage {
   // number.
   std::optional<std::uint64_t> pids_peak;
   std::uint64_t pids_limit_hits = 0;
+  std::optional<ByteSize> io_read;  // From and to disks, where that is counted.
+  std::optional<ByteSize> io_written;
 };
 
 // What happened between two readings of one group. `version`: of the memory controller.
