@@ -195,9 +195,15 @@ def stage_vm(log, report):
 
 
 def stage_vm_full(log, report):
-    """The isolation engine's own tests on v2: minutes a machine, so not part of `make test`."""
-    if build(log, report, "release"):
-        one(log, report, "full-jail.sh", ["bash", "tests/guests/vm/full-jail.sh"])
+    """The engine's own tests, the threat matrix and the example on v2: many minutes, so not part of `make test`."""
+    if not build(log, report, "release"):
+        return
+    for script in found(report, "long suites for the virtual machine", "tests/guests/vm/full-*.sh"):
+        mine = f"{log}.{os.path.basename(script)}"
+        one(mine, report, os.path.basename(script), ["bash", script])
+        for line in tail(mine, 2000).splitlines():
+            if line.startswith(("== ", "-- ")):
+                say("   " + line)
 
 
 def stage_hello(log, report):

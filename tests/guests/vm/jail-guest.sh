@@ -4,21 +4,12 @@
 failed=0
 cd /tmp || exit 1
 if [ $# -gt 0 ]; then exec "$@"; fi
+. /expect.sh
 
 run() {
   local name=$1
   shift
   /each-test.sh "$BIN/$name" "$@" || failed=1
-}
-
-# expect STATUS TEXT COMMAND...: ends with that status and prints that text on either stream.
-expect() {
-  local want=$1 text=$2 out status=0
-  shift 2
-  out=$("$@" 2>&1) || status=$?
-  if [ "$status" = "$want" ] && [[ $out == *"$text"* ]]; then return; fi
-  printf '%s: exit %s instead of %s, or no "%s" in:\n%s\n' "$*" "$status" "$want" "$text" "$out"
-  failed=1
 }
 
 as_nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
