@@ -77,7 +77,7 @@ delegate "$controllers"
 expect 0 "Cpus_allowed_list:	1" alice $run --cpu-set 1 -- /bin/grep Cpus_allowed_list /proc/self/status
 expect 125 "the cores here are 0-1" alice $run --cpu-set 7 -- /bin/true
 expect 0 '"written_bytes"' alice $run --json --io-write 4MiB --degrade identity --workspace disk:/tmp/alice/disk -- \
-  /bin/sh -c 'dd if=/dev/zero of=big bs=64k count=16 oflag=direct 2>/dev/null; rm big'
+  /usr/bin/python3 -c 'import os; f = open("big", "wb"); f.write(bytes(1 << 20)); f.flush(); os.fsync(f.fileno())'
 expect 0 "made 20" alice $run --inodes 20 -- /bin/sh -c \
   'i=0; while touch f$i 2>/dev/null; do i=$((i + 1)); done; echo made $i'
 
