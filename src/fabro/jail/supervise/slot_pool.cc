@@ -77,6 +77,13 @@ Result<std::unique_ptr<SlotPool>> SlotPool::Open(Loop& loop, const std::string& 
 }
 
 // The caller's own id where there is no other, or where the caller wants no other.
+Result<IdLease> SlotPool::LeaseIds() {
+  if (ids_) return ids_->Acquire();
+  return Failure(Code::kFailedPrecondition, "egress needs an id that no guest has",
+                 "isolation_unavailable",
+                 "give the user a range in /etc/subuid and /etc/subgid, and install uidmap");
+}
+
 Result<IdLease> SlotPool::Lease(const plan::JailPlan& plan) {
   constexpr std::uint32_t kCallerInside = 0;
   const auto& degrade = plan.spec.degrade;

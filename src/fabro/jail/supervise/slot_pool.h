@@ -38,8 +38,9 @@ class SlotPool {
   // One for that plan, idle or new. plan.spec.fresh: new.
   Result<std::unique_ptr<Slot>> Take(const plan::JailPlan& plan, const plan::HostFacts& facts,
                                      const Sources& sources);
-  // Two ids for a process of ours that is no guest.
-  Result<IdLease> LeaseIds() { return ids_.Acquire(); }
+  // Two ids for a process of ours that is no guest. "isolation_unavailable" where all share the
+  // caller's own: a guest would be of the same id.
+  Result<IdLease> LeaseIds();
   // Kills and removes the slots of dead jailers.
   Status ClearDead();
   // Ends the Jail in the slot, and keeps the slot if it is then proven clean; else destroys it.
