@@ -52,27 +52,33 @@ std::string FixOf(const wire::Failed& failed) {
 
 }  // namespace
 
+Result<WireMessage> ParseWire(std::string_view packet) {
+  wire::Header header;
+  if (packet.size() < sizeof(header)) return Failure(Code::kInternal, "short message");
+  std::memcpy(&header, packet.data(), sizeof(header));
+  const std::size_t length = packet.size() - sizeof(header);
+  if (header.magic != wire::kMagic || header.version != wire::kVersion || header.length != length) {
+    return Failure(Code::kInternal, "faber-init and faber-jailer are not of one build",
+                   "isolation_unavailable", "install both from one build");
+  }
+  WireMessage message;
+  message.type = static_cast<wire::Type>(header.type);
+  message.body = packet.substr(sizeof(header));
+  return message;
+}
+
 Result<WireMessage> ReceiveWire(int socket, Deadline deadline) {
   const short events = TRY(PollOne(socket, POLLIN, deadline));
   if (events == 0) {
     return Failure(Code::kDeadlineExceeded, "the guest's side did not answer in time");
   }
   Message packet = TRY(ReceiveMessage(socket, wire::kMaxMessage, wire::kMaxFds));
-  WireMessage message;
   if (packet.closed) {
-    message.closed = true;
-    return message;
+    WireMessage closed;
+    closed.closed = true;
+    return closed;
   }
-  wire::Header header;
-  if (packet.bytes.size() < sizeof(header)) return Failure(Code::kInternal, "short message");
-  std::memcpy(&header, packet.bytes.data(), sizeof(header));
-  const std::size_t length = packet.bytes.size() - sizeof(header);
-  if (header.magic != wire::kMagic || header.version != wire::kVersion || header.length != length) {
-    return Failure(Code::kInternal, "faber-init and faber-jailer are not of one build",
-                   "isolation_unavailable", "install both from one build");
-  }
-  message.type = static_cast<wire::Type>(header.type);
-  message.body = packet.bytes.substr(sizeof(header));
+  WireMessage message = TRY(ParseWire(packet.bytes));
   message.fds = std::move(packet.fds);
   return message;
 }

@@ -30,6 +30,9 @@ struct WireMessage {
   }
 };
 
+// A packet without its descriptors: header and length are checked. Pure.
+Result<WireMessage> ParseWire(std::string_view packet);
+
 // One message; waits for it until `deadline`, then kDeadlineExceeded.
 Result<WireMessage> ReceiveWire(int socket, Deadline deadline);
 
