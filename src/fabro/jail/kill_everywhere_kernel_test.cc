@@ -43,6 +43,7 @@ struct Traced {
   std::set<std::uint32_t> ids;       // That the jailer had leased.
   std::set<std::string> namespaces;  // "net:[4026532008]"; those of the test left out.
   bool ended = true;                 // All by themselves.
+  std::string survivors;             // Else: who did not, and in which call.
   int caller = -1;                   // Wait status of the caller.
 };
 
@@ -154,6 +155,12 @@ class Tracer {
  private:
   void GiveUp() {
     result_.ended = false;
+    for (const pid_t pid : alive_) {
+      const std::string proc = "/proc/" + std::to_string(pid);
+      for (const char* file : {"/comm", "/stat", "/syscall", "/wchan", "/stack"}) {
+        result_.survivors += file + (" " + ReadFile(proc + file).value_or("?")) + "\n";
+      }
+    }
     for (const pid_t pid : alive_) ::kill(pid, SIGKILL);
   }
 
@@ -223,7 +230,7 @@ std::vector<std::string> Survivors(const Traced& result) {
 
 // Bounded: what was killed may need a moment on a busy machine.
 void ExpectNothingLeft(const Traced& result, long at) {
-  EXPECT_TRUE(result.ended) << "survivors after call " << at;
+  EXPECT_TRUE(result.ended) << "survivors after call " << at << ":\n" << result.survivors;
   const auto limit = steady_clock::now() + std::chrono::seconds(5);
   std::vector<std::string> left = Survivors(result);
   while (!left.empty() && steady_clock::now() < limit) {

@@ -127,7 +127,8 @@ struct ExecSpec {
   GuestPath cwd;                  // Empty: the workspace.
   Limits limits;                  // Of this Exec's leaf.
   bool tty = false;
-  // After the leader ended: false kills what it left behind; true lets it live on in the sandbox.
+  // After the leader ended: false kills what it left behind; true lets it live on in the sandbox,
+  // below the limits of this command, those of time too.
   bool keep_background = false;
   friend bool operator==(const ExecSpec&, const ExecSpec&) = default;
 };

@@ -35,6 +35,9 @@ using wire::Type;
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr unsigned kProcFlags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr int kMaxExecs = 256;  // Leaders that live at the same time.
+// Ends of processes that are taken in one go: a guest that makes orphans without end must not keep
+// us from the jailer's orders.
+constexpr int kReapAtOnce = 64;
 
 struct Leader {
   std::uint32_t exec_id = 0;  // 0: the place is free.
@@ -48,10 +51,10 @@ struct Init {
   int socket = -1;
   int lifeline = -1;
   int workspace = -1;  // The detached tree, for good (workspace.h).
-  int proc = -1;       // The Jail's procfs until it is mounted.
-  int children = -1;   // signalfd of SIGCHLD.
-  Covers covers;       // While they are placed.
-  int clocks = -1;     // timens_offsets, until the first command starts.
+  int proc = -1;      // The Jail's procfs, writable: for us and for payloads, out of guests' reach.
+  int children = -1;  // signalfd of SIGCHLD.
+  Covers covers;      // While they are placed.
+  int clocks = -1;    // timens_offsets, until the first command starts.
   Leader leaders[kMaxExecs];
 };
 
@@ -138,15 +141,24 @@ int SetClocks(Init& init) {
 int PlaceWorkspace(Init& init) { return MountWorkspace(init.plan, init.workspace); }
 int PlaceSharedMemory(Init& init) { return MountSharedMemory(init.plan); }
 
-// Over the zygote's placeholder, an empty procfs. It stays below for good: nobody inside can take
-// the upper one away, and an unmount would wait for the kernel's readers (RCU).
+// Over the zygote's placeholder, an empty procfs, and over that the same read-only, which is the
+// one that a guest sees: it could lower its oom_score_adj to ours, or to that of a protected
+// service that started us. The lower ones stay for good: nobody inside can take the upper one away,
+// and an unmount would wait for the kernel's readers (RCU).
 int PlaceProc(Init& init) {
   About("/proc");
   int place = ::open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (place < 0) return errno;
-  const int error = AttachMount(init.proc, place);
+  int error = AttachMount(init.proc, place);
   CloseFd(place);
-  CloseFd(init.proc);
+  if (error != 0) return error;
+  // Level low has user namespaces within its own, whose maps are written there.
+  if (init.plan.system_files != 0) return 0;
+  int upper = CloneMount(AT_FDCWD, "/proc");
+  if (upper < 0) return errno;
+  error = SetMountAttributes(upper, MOUNT_ATTR_RDONLY | kProcFlags);
+  if (error == 0) error = AttachMount(upper, init.proc);
+  CloseFd(upper);
   return error;
 }
 
@@ -232,6 +244,7 @@ void StartExec(Init& init, Packet& packet) {
     ClosePayload(payload);
     return;
   }
+  payload.proc = init.proc;
   int terminal = -1;
   Trouble trouble = {Step::kTimeNamespace, SetClocks(init)};
   // kFork like all that ends a command before it has a process.
@@ -277,17 +290,18 @@ std::uint64_t Nanos(const timeval& time) {
          static_cast<std::uint64_t>(time.tv_usec) * 1000;
 }
 
-// Orphans of the guest become our children and are reaped like its leaders, without a word.
-void ReapAll(Init& init) {
+// Orphans of the guest become our children and are reaped like its leaders, without a word. True:
+// there may be more.
+bool ReapSome(Init& init) {
   signalfd_siginfo drained;
   while (::read(init.children, &drained, sizeof(drained)) > 0) {
   }
-  for (;;) {
+  for (int reaped = 0; reaped < kReapAtOnce; ++reaped) {
     siginfo_t info = {};
     rusage usage = {};
     // The call itself gives the rusage, glibc's wrapper does not.
-    if (::syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, &usage) != 0) return;
-    if (info.si_pid == 0) return;
+    if (::syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, &usage) != 0) return false;
+    if (info.si_pid == 0) return false;
     for (Leader& leader : init.leaders) {
       if (leader.exec_id == 0 || leader.pid != info.si_pid) continue;
       wire::ExecEnded ended;
@@ -300,6 +314,7 @@ void ReapAll(Init& init) {
       if (Send(init.socket, Type::kExecEnded, ended) != 0) ::_exit(1);
     }
   }
+  return true;
 }
 
 void HandleMessage(Init& init) {
@@ -321,15 +336,15 @@ void HandleMessage(Init& init) {
 
 // Every way out of here ends the process, and with it everything in the Jail.
 [[noreturn]] void Serve(Init& init) {
-  for (;;) {
+  for (bool more = false;;) {
     pollfd watched[3] = {
         {init.socket, POLLIN, 0}, {init.lifeline, 0, 0}, {init.children, POLLIN, 0}};
-    if (::poll(watched, 3, -1) < 0) {
+    if (::poll(watched, 3, more ? 0 : -1) < 0) {
       if (errno == EINTR) continue;
       ::_exit(1);
     }
     if (watched[1].revents != 0) ::_exit(0);
-    if (watched[2].revents != 0) ReapAll(init);
+    if (watched[2].revents != 0 || more) more = ReapSome(init);
     if ((watched[0].revents & POLLIN) != 0) {
       HandleMessage(init);
     } else if (watched[0].revents != 0) {

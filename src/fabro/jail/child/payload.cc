@@ -38,6 +38,19 @@ int EnterCgroup(Payload& payload) {
   return 0;
 }
 
+// Through init's mount of the procfs: that of the guest is read-only, so that this holds.
+int VolunteerForOom(Payload& payload) {
+  About("/proc/self/oom_score_adj");
+  // See init.cc, MakeTimeNamespace: still the set-up id, which no guest has.
+  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return errno;
+  int file = ::openat(payload.proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  int error = ErrnoOf(file);
+  if (int sealed = ErrnoOf(::prctl(PR_SET_DUMPABLE, 0))) return sealed;
+  if (error == 0) error = ErrnoOf(::write(file, "1000", 4));
+  CloseFd(file);
+  return error;
+}
+
 // After entering: the root of the namespace is the leaf, and no name above it can be read.
 int MakeCgroupNamespace(Payload& payload) {
   return payload.exec.cgroup_namespace == 0 ? 0 : ErrnoOf(::unshare(CLONE_NEWCGROUP));
@@ -118,18 +131,6 @@ int EnterWorkdir(Payload& payload) {
   const long length = ::syscall(SYS_getcwd, where, sizeof(where));
   if (length < 0) return errno;
   return where[0] == '/' ? 0 : EXDEV;
-}
-
-int VolunteerForOom(Payload&) {
-  About("/proc/self/oom_score_adj");
-  // See init.cc, MakeTimeNamespace: still the set-up id, which no guest has.
-  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return errno;
-  int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  int error = ErrnoOf(file);
-  if (int sealed = ErrnoOf(::prctl(PR_SET_DUMPABLE, 0))) return sealed;
-  if (error == 0) error = ErrnoOf(::write(file, "1000", 4));
-  CloseFd(file);
-  return error;
 }
 
 int BecomeTask(Payload& payload) {
@@ -248,10 +249,10 @@ constexpr StepOf<Payload> kExecSteps[] = {
     {Step::kTerminal, StartSession},
     {Step::kTerminal, TakeTerminal},
     {Step::kRlimits, SetRlimits},
+    {Step::kRlimits, VolunteerForOom},
     {Step::kStdio, PlaceStdio},
     {Step::kCloseFds, CloseOthers},
     {Step::kWorkdir, EnterWorkdir},
-    {Step::kIdentity, VolunteerForOom},
     {Step::kIdentity, BecomeTask},
     {Step::kCapabilities, DropCapabilities},
     {Step::kRlimits, LimitFiles},
@@ -307,7 +308,7 @@ int TakeDescriptors(Packet& packet, Payload& payload) {
 }  // namespace
 
 int ReadPayload(Packet& packet, Payload& payload) {
-  payload.status = payload.leaf_dir = payload.program = payload.terminal = -1;
+  payload.status = payload.leaf_dir = payload.program = payload.terminal = payload.proc = -1;
   for (int& fd : payload.stdio) fd = -1;
   for (int& fd : payload.leaf) fd = -1;
   payload.exec = {};

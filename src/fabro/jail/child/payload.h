@@ -20,6 +20,7 @@ struct Payload {
   int leaf_dir = -1;  // For the clone.
   int program = -1;
   int terminal = -1;  // The pty's slave, with tty.
+  int proc = -1;      // Init's writable procfs; not owned.
   char* argv[kMaxStrings + 1] = {};
   char* env[kMaxStrings + 1] = {};
   sock_filter* filter = nullptr;

@@ -22,8 +22,6 @@ using std::chrono::steady_clock;
 using wire::Type;
 
 constexpr milliseconds kLongestSample{100};
-constexpr milliseconds kKillAgain{5};
-constexpr std::chrono::seconds kKillLimit{5};
 // From the order to the filter. What takes longer is held up by somebody: a guest beside it has the
 // same id and may stop it, and no limit of its own runs before the filter is in.
 constexpr std::chrono::seconds kStartLimit{10};
@@ -52,22 +50,12 @@ Result<std::span<const sock_filter>> FilterFor(const seccomp::FilterOptions& opt
   return std::span<const sock_filter>(kept.back().second);
 }
 
-void FillUsage(const cgroup::Usage& usage, model::Outcome& outcome) {
-  outcome.usage.cpu_time = usage.cpu_time;
-  outcome.usage.cpu_user = usage.cpu_user;
-  outcome.usage.cpu_system = usage.cpu_system;
-  outcome.usage.memory_peak = usage.memory_peak;
-  if (usage.pids_peak) outcome.usage.pids_peak = static_cast<std::uint32_t>(*usage.pids_peak);
-  outcome.usage.throttled_periods = usage.throttled_periods;
-  outcome.usage.io_read = usage.io_read;
-  outcome.usage.io_written = usage.io_written;
-}
-
 }  // namespace
 
 Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, cgroup::Leaf leaf,
            std::function<void()> on_end)
     : loop_(loop),
+      share_(std::move(parts.share)),
       group_(group),
       init_socket_(init_socket),
       on_end_(std::move(on_end)),
@@ -100,7 +88,7 @@ bool Exec::SandboxWasFull() const {
 
 Exec::~Exec() {
   for (Loop::Id* id : {&channel_watch_, &status_watch_, &listener_watch_, &wall_timer_, &cpu_timer_,
-                       &kill_timer_}) {
+                       &memory_timer_, &kill_timer_, &signal_timer_}) {
     loop_.Remove(*id);
   }
 }
@@ -245,6 +233,7 @@ void Exec::OnListening(UniqueFd listener) {
     });
   }
   if (plan_.spec.limits.cpu_time) ArmCpuTimer(Nanos::zero());
+  if (plan_.spec.limits.memory) WatchMemory();
 }
 
 void Exec::DrainListener() {
@@ -268,6 +257,16 @@ void Exec::ArmCpuTimer(Nanos used) {
   cpu_timer_ = loop_.At(steady_clock::now() + span, [this] { SampleCpu(); });
 }
 
+// Control groups of version 1 kill one process when their memory is full, not the group
+// (isolation.md 5.2): a leader that waits for the one that is gone would wait for ever.
+void Exec::WatchMemory() {
+  memory_timer_ = loop_.At(steady_clock::now() + kLongestSample, [this] {
+    const auto usage = leaf_->ReadUsage();
+    if (usage && usage->oom == cgroup::OomSource::kOwn) return Kill();
+    WatchMemory();
+  });
+}
+
 void Exec::SampleCpu() {
   cpu_timer_ = 0;
   const auto usage = leaf_->ReadUsage();
@@ -275,111 +274,6 @@ void Exec::SampleCpu() {
   // A limit that cannot be read any more is not a limit that holds.
   facts_.cpu_time_limit = true;
   Kill();
-}
-
-void Exec::Terminate(const protocol::Terminate& order) {
-  switch (order.fate) {
-    case model::Fate::kOutputLimit:
-      facts_.output_limit = true;
-      break;
-    case model::Fate::kTimedOut:
-      facts_.wall_time_limit = true;
-      break;
-    default:
-      facts_.cancelled = true;
-  }
-  if (order.grace <= milliseconds(0)) return Kill();
-  SignalGroup(SIGTERM);
-  if (kill_timer_ == 0)
-    kill_timer_ = loop_.At(steady_clock::now() + order.grace, [this] { Kill(); });
-}
-
-void Exec::SignalGroup(int signal) {
-  wire::SignalExec order;
-  order.exec_id = id_;
-  order.signal = signal;
-  (void)SendWire(init_socket_, Type::kSignalExec, BytesOf(order));
-}
-
-// Again and again until init has reaped the leader: one that has not entered its leaf yet is
-// reached by init alone, one that has left its process group by the leaf alone.
-void Exec::Kill() {
-  loop_.Remove(kill_timer_);
-  if (ended_) return;
-  const auto now = steady_clock::now();
-  if (kill_until_ == steady_clock::time_point{}) kill_until_ = now + kKillLimit;
-  SignalGroup(SIGKILL);
-  (void)leaf_->Kill();
-  if (now >= kill_until_) {
-    facts_.infrastructure = "the command could not be killed in time";
-    return Finish();
-  }
-  kill_timer_ = loop_.At(now + kKillAgain, [this] { Kill(); });
-}
-
-std::unique_ptr<Background> Exec::TakeBackground() {
-  if (!leaf_) return nullptr;
-  loop_.Remove(listener_watch_);
-  auto background =
-      std::make_unique<Background>(loop_, *std::move(leaf_), std::move(listener_), filter_);
-  leaf_.reset();
-  return background;
-}
-
-void Exec::EndWithJail(std::optional<std::string> why) {
-  if (why) {
-    facts_.infrastructure = std::move(why);
-  } else {
-    facts_.cancelled = true;
-  }
-  Finish();
-}
-
-void Exec::Finish() {
-  if (std::exchange(ended_, true)) return;
-  const auto now = steady_clock::now();
-  // What was sent before the end is still in the sockets.
-  for (;;) {
-    auto message = ReceiveWire(status_.get(), now);
-    wire::Failed failed;
-    if (!message || message->closed) break;
-    if (message->type == Type::kFailed && message->Read(failed)) facts_.failed = failed;
-    if (message->type == Type::kListener && message->fds.size() == 1) {
-      listener_ = std::move(message->fds[0]);
-      // It came with the news of the end: when exactly it was sent is not known any more.
-      if (started_ == steady_clock::time_point{}) started_ = ordered_;
-    }
-  }
-  if (listener_) DrainListener();
-  if (started_ != steady_clock::time_point{}) outcome_.usage.wall_time = now - started_;
-  // What was told to end ends whole: a leader that obeyed does not save its children.
-  const bool told = facts_.cancelled || facts_.wall_time_limit || facts_.cpu_time_limit ||
-                    facts_.output_limit || facts_.killed_for_violation;
-  const bool keep = plan_.spec.keep_background && facts_.leader_ended && !facts_.failed && !told &&
-                    leaf_->Populated().value_or(true);
-  if (!keep) outcome_.cleanup_succeeded = leaf_->Kill().ok();
-  const auto usage = leaf_->ReadUsage();
-  if (usage) {
-    FillUsage(*usage, outcome_);
-    facts_.oom = usage->oom;
-    if (facts_.oom == cgroup::OomSource::kAncestor && SandboxWasFull()) {
-      facts_.oom = cgroup::OomSource::kOwn;
-    }
-    facts_.pids_limit_hits = usage->pids_limit_hits;
-  }
-  if (network_ != nullptr) {
-    outcome_.network = egress::wire::Between(network_before_, network_->Usage());
-  }
-  Classify(facts_, outcome_);
-  SendAccepted(-1);
-  (void)SendMessage(channel_.get(),
-                    protocol::EncodeFrame(protocol::Type::kOutcome, 0, protocol::Encode(outcome_)));
-  if (!keep) {
-    cgroup::Leaf leaf = std::move(*leaf_);
-    leaf_.reset();
-    (void)group_.GiveBack(std::move(leaf));
-  }
-  on_end_();
 }
 
 }  // namespace fabro::jail::supervise

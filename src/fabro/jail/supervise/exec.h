@@ -15,6 +15,7 @@
 #include "fabro/jail/supervise/background.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/classify.h"
+#include "fabro/jail/supervise/descriptors.h"
 #include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/linux/cgroup/job_root.h"
@@ -38,6 +39,7 @@ class Exec {
     std::uint16_t rows = 24;  // Of the terminal.
     std::uint16_t columns = 80;
     const Egress::Share* network = nullptr;  // Of network mode egress; outlives the Exec.
+    DescriptorBudget::Share share;
   };
 
   // Sends the order to init; from then on the Exec lives until `on_end`, which may destroy it. The
@@ -72,14 +74,21 @@ class Exec {
   void DrainListener();
   void SampleCpu();
   void ArmCpuTimer(Nanos used);
+  void WatchMemory();
   void Terminate(const protocol::Terminate& order);
   void SignalGroup(int signal);
+  void SendSignals();
   void Kill();
-  void Finish();
+  // The end is known: what it left is killed, unless that may live on. kAtOnce waits for that.
+  enum class Settling { kByAndBy, kAtOnce };
+  void Finish(Settling settling = Settling::kByAndBy);
+  void Settle(Settling settling);
+  void Conclude();
   void SendAccepted(int terminal);
   bool SandboxWasFull() const;
 
   Loop& loop_;
+  DescriptorBudget::Share share_;
   cgroup::SlotGroup& group_;
   int init_socket_;
   std::function<void()> on_end_;
@@ -101,16 +110,21 @@ class Exec {
   Loop::Id listener_watch_ = 0;
   Loop::Id wall_timer_ = 0;
   Loop::Id cpu_timer_ = 0;
+  Loop::Id memory_timer_ = 0;
   Loop::Id kill_timer_ = 0;
+  Loop::Id signal_timer_ = 0;
+  std::uint64_t signals_ = 0;  // Not sent yet, bit N-1 for signal N: init has a full socket.
   std::chrono::steady_clock::time_point ordered_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point started_{};  // The filter is in, execve is next.
   bool accepted_ = false;
   bool ended_ = false;  // The Outcome is on its way.
   const Egress::Share* network_;
   model::NetworkUsage network_before_;
+  bool keep_ = false;   // What it left behind lives on.
   ExecFacts facts_;
   model::Outcome outcome_;
   std::chrono::steady_clock::time_point kill_until_{};
+  Nanos settle_span_{};
 };
 
 }  // namespace fabro::jail::supervise

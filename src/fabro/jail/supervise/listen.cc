@@ -66,7 +66,7 @@ class Listener {
         socket_(std::move(socket)),
         signals_(std::move(signals)),
         idle_(idle) {
-    loop_.Watch(socket_.get(), POLLIN, [this](short) { OnCaller(); });
+    WatchSocket();
     loop_.Watch(signals_.get(), POLLIN, [this](short) { stopping_ = true; });
     ArmIdle();
     log_.Write({.event = "service.start", .message = "faber-jailer listens"});
@@ -90,27 +90,40 @@ class Listener {
     idle_timer_ = loop_.At(steady_clock::now() + idle_, [this] { stopping_ = true; });
   }
 
+  static void Refuse(int connection, const Error& why) {
+    (void)SendMessage(connection,
+                      protocol::EncodeFrame(protocol::Type::kError, 0, protocol::Encode(why)));
+  }
+
+  // Handlers are called in the order of their watches: callers that have gone make room before a
+  // new one is looked at.
+  void WatchSocket() {
+    loop_.Remove(socket_watch_);
+    socket_watch_ = loop_.Watch(socket_.get(), POLLIN, [this](short) { OnCaller(); });
+  }
+
   void OnCaller() {
     Result<UniqueFd> connection = Accept(socket_.get());
     if (!connection) return;  // Gone before we looked.
+    // A caller that never reads its answers must not hold up the others.
+    const int flags = ::fcntl(connection->get(), F_GETFL);
+    if (::fcntl(connection->get(), F_SETFL, flags | O_NONBLOCK) != 0) return;
     const Status allowed = CheckPeer(connection->get());
     if (!allowed) {
       log_.Write({.level = LogLevel::kWarn,
                   .event = kAuthFailure,
                   .message = allowed.error().message,
                   .fields = {{"reason", allowed.error().reason}}});
-      (void)SendMessage(
-          connection->get(),
-          protocol::EncodeFrame(protocol::Type::kError, 0, protocol::Encode(allowed.error())));
-      return;
+      return Refuse(connection->get(), allowed.error());
     }
-    // A caller that never reads its answers must not hold up the others.
-    const int flags = ::fcntl(connection->get(), F_GETFL);
-    if (::fcntl(connection->get(), F_SETFL, flags | O_NONBLOCK) != 0) return;
+    auto share = pool_.descriptors().Take(DescriptorBudget::Use::kSession);
+    if (!share) return Refuse(connection->get(), share.error());
     loop_.Remove(idle_timer_);
     const std::uint64_t id = ++last_;
-    sessions_.emplace(id, std::make_unique<Session>(loop_, pool_, egress_, *std::move(connection),
-                                                    [this, id] { OnGone(id); }));
+    sessions_.emplace(id, std::make_unique<Session>(
+                              loop_, pool_, egress_, *std::move(connection),
+                              [this, id] { OnGone(id); }, *std::move(share)));
+    WatchSocket();
   }
 
   void OnGone(std::uint64_t id) {
@@ -127,6 +140,7 @@ class Listener {
   UniqueFd socket_;
   UniqueFd signals_;
   std::chrono::seconds idle_;
+  Loop::Id socket_watch_ = 0;
   Loop::Id idle_timer_ = 0;
   bool stopping_ = false;
   std::uint64_t last_ = 0;

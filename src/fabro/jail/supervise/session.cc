@@ -10,13 +10,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include "fabro/jail/plan/syscalls.h"
 #include "fabro/jail/supervise/channel.h"
 #include "fabro/jail/supervise/planning.h"
-#include "fabro/jail/supervise/workspace_lock.h"
 
 namespace fabro::jail::supervise {
 namespace {
@@ -55,6 +55,13 @@ Status CheckChannel(int fd) {
   return {};
 }
 
+constexpr std::chrono::seconds kEndLimit{5};
+constexpr std::size_t kFewCommands = 2;
+constexpr std::size_t kMostCommands = 256;  // Init has as many places (init.cc).
+// Who has the workspace may be on the way out.
+constexpr std::chrono::seconds kHolderMayEnd{1};
+constexpr std::chrono::milliseconds kLookAgain{5};
+
 Error Gone(const std::string& why) {
   return Failure(Code::kUnavailable, "the sandbox is gone: " + why, "jail_gone",
                  "make a new sandbox");
@@ -63,18 +70,22 @@ Error Gone(const std::string& why) {
 }  // namespace
 
 Session::Session(Loop& loop, SlotPool& pool, Egress& egress, UniqueFd connection,
-                 std::function<void()> on_gone)
+                 std::function<void()> on_gone, DescriptorBudget::Share share)
     : loop_(loop),
       pool_(pool),
       egress_(egress),
+      share_(std::move(share)),
       connection_(std::move(connection)),
       on_gone_(std::move(on_gone)) {
   connection_watch_ = loop_.Watch(connection_.get(), POLLIN, [this](short) { OnConnection(); });
 }
 
 Session::~Session() {
-  loop_.Remove(connection_watch_);
-  (void)EndJail();
+  for (Loop::Id* id :
+       {&connection_watch_, &init_watch_, &zygote_watch_, &creation_timer_, &end_timer_}) {
+    loop_.Remove(*id);
+  }
+  if (slot_) (void)GiveSlotBack(broken_ ? Status() : slot_->EndJail());
 }
 
 void Session::Reply(Type type, std::uint32_t request, std::string_view body) {
@@ -98,9 +109,9 @@ void Session::Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
     case Type::kHello:
       return Reply(Type::kHelloOk, frame.request);
     case Type::kCreate: {
-      const Status created = Create(frame, std::move(fds));
-      if (created) return Reply(Type::kReady, frame.request, protocol::Encode(Info()));
-      return Reply(Type::kError, frame.request, protocol::Encode(created.error()));
+      const Status begun = Create(frame, std::move(fds));
+      if (begun) return ContinueCreate();
+      return Reply(Type::kError, frame.request, protocol::Encode(begun.error()));
     }
     case Type::kInfo:
       if (slot_ && !broken_) return Reply(Type::kReady, frame.request, protocol::Encode(Info()));
@@ -125,40 +136,68 @@ void Session::Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
   }
 }
 
-void Session::Stop(std::uint32_t request) {
-  const Status ended = EndJail();
-  if (ended) {
-    Reply(Type::kStopped, request);
-  } else {
-    Reply(Type::kError, request, protocol::Encode(ended.error()));
-  }
-  Leave();
-}
+void Session::Stop(std::uint32_t request) { BeginEnd(request); }
 
 Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) {
-  if (slot_ || broken_) {
+  if (slot_ || broken_ || creation_) {
     return Failure(Code::kAlreadyExists, "this connection has its sandbox already",
                    "jailer_refused", "open another connection");
   }
   const model::SandboxSpec spec = TRY(protocol::DecodeSandboxSpec(frame.body));
-  const Sources sources = TRY(TakeSources(spec, std::move(fds), pool_.identity().rootless()));
+  Sources sources = TRY(TakeSources(spec, std::move(fds), pool_.identity().rootless()));
   Planned planned = TRY(PlanWish(frame.body, spec, sources));
-  plan::HostFacts& facts = planned.facts;
-  plan::JailPlan& plan = planned.plan;
-  UniqueFd lock;
-  if (facts.workspace) {
-    lock = TRY(LockWorkspace(sources.workspace.get(), facts.workspace->path));
+  plan_ = std::move(planned.plan);
+  facts_ = std::move(planned.facts);
+  creation_.emplace();
+  creation_->request = frame.request;
+  creation_->sources = std::move(sources);
+  creation_->until = steady_clock::now() + kHolderMayEnd;
+  return {};
+}
+
+void Session::ContinueCreate() {
+  if (!facts_.workspace) return FinishCreate(MakeJail());
+  auto lock = TryLockWorkspace(creation_->sources.workspace.get(), facts_.workspace->path);
+  if (lock) {
+    workspace_lock_ = *std::move(lock);
     // The last holder may have been killed a moment ago, and its guest be still on the way out.
-    TRY(pool_.ClearDead());
+    const Status cleared = pool_.ClearDead();
+    return FinishCreate(cleared ? MakeJail() : cleared);
   }
-  std::unique_ptr<Slot> slot = TRY(pool_.Take(plan, facts, sources));
+  const auto now = steady_clock::now();
+  if (lock.error().sys_errno != EWOULDBLOCK || now >= creation_->until) {
+    return FinishCreate(lock.error());
+  }
+  // What was sent behind the wish waits in the socket until there is a Jail; a hang-up does not.
+  loop_.Remove(connection_watch_);
+  creation_waited_ = true;
+  connection_watch_ = loop_.Watch(connection_.get(), 0, [this](short) { Leave(); });
+  creation_timer_ = loop_.At(now + kLookAgain, [this] { ContinueCreate(); });
+}
+
+void Session::FinishCreate(const Status& made) {
+  const std::uint32_t request = creation_->request;
+  creation_.reset();
+  if (creation_waited_) {
+    creation_waited_ = false;
+    loop_.Remove(connection_watch_);
+    connection_watch_ = loop_.Watch(connection_.get(), POLLIN, [this](short) { OnConnection(); });
+  }
+  if (made) return Reply(Type::kReady, request, protocol::Encode(Info()));
+  workspace_lock_.clear();
+  Reply(Type::kError, request, protocol::Encode(made.error()));
+}
+
+Status Session::MakeJail() {
+  const Sources& sources = creation_->sources;
+  std::unique_ptr<Slot> slot = TRY(pool_.Take(plan_, facts_, sources));
   if (slot->jails() > 0) {
     shared_ = {"user_ns", "ids", "zygote", "cgroup"};
-    if (plan.spec.launch == model::Launch::kSealed) shared_.emplace_back("net_ns");
+    if (plan_.spec.launch == model::Launch::kSealed) shared_.emplace_back("net_ns");
   }
-  Status spawned = slot->SpawnInit(plan, facts, sources);
-  if (spawned && plan.spec.network == model::NetworkMode::kEgress) {
-    auto network = egress_.Add(plan.spec.egress, slot->TakeNetwork());
+  Status spawned = slot->SpawnInit(plan_, facts_, sources);
+  if (spawned && plan_.spec.network == model::NetworkMode::kEgress) {
+    auto network = egress_.Add(plan_.spec.egress, slot->TakeNetwork());
     if (network) {
       network_ = *std::move(network);
     } else {
@@ -169,9 +208,6 @@ Status Session::Create(const protocol::Frame& frame, std::vector<UniqueFd> fds) 
     (void)pool_.Destroy(std::move(slot));
     return spawned;
   }
-  plan_ = std::move(plan);
-  facts_ = std::move(facts);
-  workspace_lock_ = std::move(lock);
   slot_ = std::move(slot);
   init_watch_ = loop_.Watch(slot_->init()->socket.get(), POLLIN, [this](short) { OnInit(); });
   zygote_watch_ = loop_.Watch(slot_->zygote_socket(), POLLIN, [this](short) { OnZygote(); });
@@ -211,7 +247,17 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
   constexpr std::array kNames = {"stdin", "stdout", "stderr"};
   for (std::size_t i = 0; i < streams; ++i) TRY(CheckStream(fds[i + 1].get(), kNames[i]));
   plan::ExecPlan plan = TRY(plan::PlanExec(start.spec, plan_, facts_));
+  if (execs_.size() + background_.size() >= kMostCommands) {
+    return Failure(Code::kResourceExhausted,
+                   "the sandbox has " + std::to_string(kMostCommands) + " commands already",
+                   "jailer_full", "wait until one of them has ended");
+  }
+  const auto use = execs_.size() + background_.size() < kFewCommands
+                       ? DescriptorBudget::Use::kCommand
+                       : DescriptorBudget::Use::kMoreCommand;
+  DescriptorBudget::Share share = TRY(pool_.descriptors().Take(use));
   Exec::Parts parts;
+  parts.share = std::move(share);
   if (start.file_helper) {
     UniqueFd program(::fcntl(pool_.program(), F_DUPFD_CLOEXEC, 3));
     if (!program) return SysFailure("F_DUPFD_CLOEXEC");
@@ -311,34 +357,54 @@ void Session::EndExecs(const std::optional<std::string>& why) {
 // or that could not be killed.
 bool Session::HasGuests() const { return unclean_ || !execs_.empty() || !background_.empty(); }
 
-Status Session::EndJail() {
+void Session::BeginEnd(std::optional<std::uint32_t> request) {
+  if (std::exchange(ending_, true)) return;
+  end_request_ = request;
   stops_after_ = 0;
-  loop_.Remove(init_watch_);
-  loop_.Remove(zygote_watch_);
-  if (!slot_) return {};
+  for (Loop::Id* id : {&connection_watch_, &init_watch_, &zygote_watch_, &creation_timer_}) {
+    loop_.Remove(*id);
+  }
+  if (!slot_ || broken_) return FinishEnd({});
   // With no guest left, and no directory of the host's mounted, what is to be done can wait.
-  const bool behind = !broken_ && !HasGuests() && !workspace_lock_;
-  const Status ended = broken_ || behind ? Status() : slot_->EndJail();
+  if (!HasGuests() && workspace_lock_.empty()) {
+    behind_ = true;
+    return FinishEnd({});
+  }
+  slot_->KillInit();
+  zygote_watch_ =
+      loop_.Watch(slot_->zygote_socket(), POLLIN, [this](short) { FinishEnd(slot_->TakeEnd()); });
+  end_timer_ = loop_.At(steady_clock::now() + kEndLimit, [this] {
+    FinishEnd(Failure(Code::kDeadlineExceeded, "the sandbox did not end in time"));
+  });
+}
+
+void Session::FinishEnd(const Status& ended) {
+  loop_.Remove(zygote_watch_);
+  loop_.Remove(end_timer_);
+  const Status away = slot_ ? GiveSlotBack(ended) : ended;
+  if (end_request_ && away) Reply(Type::kStopped, *end_request_);
+  if (end_request_ && !away) Reply(Type::kError, *end_request_, protocol::Encode(away.error()));
+  connection_.reset();
+  share_ = {};
+  on_gone_();
+}
+
+// Its Jail has ended, or nobody knows.
+Status Session::GiveSlotBack(const Status& ended) {
+  stops_after_ = 0;
   EndExecs(std::nullopt);
   background_.clear();
   network_.reset();
   std::unique_ptr<Slot> slot = std::move(slot_);
   broken_ = "it was stopped";
   Status away;
-  if (behind) {
+  if (behind_) {
     away = pool_.Recycle(std::move(slot), plan_);
   } else {
     away = ended ? pool_.GiveBack(std::move(slot), plan_) : pool_.Destroy(std::move(slot));
   }
-  workspace_lock_.reset();
+  workspace_lock_.clear();
   return ended ? away : ended;
-}
-
-void Session::Leave() {
-  loop_.Remove(connection_watch_);
-  (void)EndJail();
-  connection_.reset();
-  on_gone_();
 }
 
 }  // namespace fabro::jail::supervise

@@ -18,6 +18,8 @@
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/slot.h"
 #include "fabro/jail/supervise/slot_pool.h"
+#include "fabro/jail/supervise/sources.h"
+#include "fabro/jail/supervise/workspace_lock.h"
 #include "fabro/linux/socket.h"
 #include "fabro/linux/unique_fd.h"
 
@@ -28,7 +30,7 @@ class Session {
   // `on_gone` is called once, when nothing of the Jail is left; it may destroy the Session. Loop,
   // pool and egress outlive it.
   Session(Loop& loop, SlotPool& pool, Egress& egress, UniqueFd connection,
-          std::function<void()> on_gone);
+          std::function<void()> on_gone, DescriptorBudget::Share share = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -37,6 +39,10 @@ class Session {
   void OnConnection();
   void Handle(const protocol::Frame& frame, std::vector<UniqueFd> fds);
   Status Create(const protocol::Frame& frame, std::vector<UniqueFd> fds);
+  // With the workspace's lock, for which it comes back until it has it or the time is over.
+  void ContinueCreate();
+  void FinishCreate(const Status& made);
+  Status MakeJail();
   Status StartExec(const protocol::Frame& frame, std::vector<UniqueFd>& fds);
   Result<Exec::Parts> PlanParts(const protocol::StartExec& start, std::vector<UniqueFd>& fds);
   void OnInit();
@@ -47,14 +53,19 @@ class Session {
   void Stop(std::uint32_t request);
   void OnBackgroundEnd(const Background* ended);
   bool HasGuests() const;
-  Status EndJail();
-  void Leave();
+  // Orders the end of the Jail; once it has come the answer goes to the request, if there is one,
+  // and the connection is closed.
+  void BeginEnd(std::optional<std::uint32_t> request);
+  void FinishEnd(const Status& ended);
+  Status GiveSlotBack(const Status& ended);
+  void Leave() { BeginEnd(std::nullopt); }
   void Reply(protocol::Type type, std::uint32_t request, std::string_view body = {});
   model::SandboxInfo Info() const;
 
   Loop& loop_;
   SlotPool& pool_;
   Egress& egress_;
+  DescriptorBudget::Share share_;
   UniqueFd connection_;
   std::function<void()> on_gone_;
   Loop::Id connection_watch_ = 0;
@@ -62,9 +73,22 @@ class Session {
   Loop::Id zygote_watch_ = 0;
   std::unique_ptr<Slot> slot_;
   std::unique_ptr<Egress::Share> network_;  // Of network mode egress; outlives its Execs.
-  UniqueFd workspace_lock_;                 // Held until nothing of the Jail is left.
+  WorkspaceLock workspace_lock_;            // Held until nothing of the Jail is left.
   plan::JailPlan plan_;
   plan::HostFacts facts_;
+  // A kCreate that is not answered yet.
+  struct Creation {
+    std::uint32_t request = 0;
+    Sources sources;
+    Loop::TimePoint until;  // For the workspace.
+  };
+  std::optional<Creation> creation_;
+  Loop::Id creation_timer_ = 0;
+  bool creation_waited_ = false;
+  bool ending_ = false;
+  bool behind_ = false;  // Its init ends after the answer.
+  std::optional<std::uint32_t> end_request_;
+  Loop::Id end_timer_ = 0;
   std::vector<std::string> shared_;
   std::map<std::uint32_t, std::unique_ptr<Exec>> execs_;
   std::vector<std::unique_ptr<Background>> background_;  // Of commands that have ended.

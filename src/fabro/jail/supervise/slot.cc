@@ -44,7 +44,8 @@ pid_t ForkInto(int group) {
 }
 
 // Between fork and exec: enters the `sup` leaf before anything else, then becomes the zygote.
-[[noreturn]] void BecomeZygote(std::span<const int> leaf, int socket, int lifeline, int program) {
+[[noreturn]] void BecomeZygote(std::span<const int> leaf, int socket, int lifeline,
+                               const Slot::Program& program) {
   constexpr int kAbove = 16;
   // A guest of real-time priority could take the machine, and groups of the cpu controller refuse
   // its tasks (EINVAL).
@@ -60,12 +61,13 @@ pid_t ForkInto(int group) {
   // Above both targets first, so that neither dup2 overwrites the other's source.
   const int high_socket = ::fcntl(socket, F_DUPFD, kAbove);
   const int high_lifeline = ::fcntl(lifeline, F_DUPFD, kAbove);
-  const int high_program = ::fcntl(program, F_DUPFD_CLOEXEC, kAbove);
+  const int high_program = ::fcntl(program.file, F_DUPFD_CLOEXEC, kAbove);
   if (high_socket < 0 || high_lifeline < 0 || high_program < 0) ::_exit(1);
   if (::dup2(high_socket, wire::kZygoteSocketFd) < 0) ::_exit(1);
   if (::dup2(high_lifeline, wire::kLifelineFd) < 0) ::_exit(1);
   ::close(high_socket);
   ::close(high_lifeline);
+  if (::setrlimit(RLIMIT_NOFILE, &program.files) != 0) ::_exit(1);
   char name[] = "faber-init";
   char role[] = "zygote";
   char* argv[] = {name, role, nullptr};
@@ -159,7 +161,7 @@ cgroup::MoreLimits MoreLimitsOf(const model::Limits& limits) {
 }
 
 Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::string& id,
-                                          IdLease lease, bool mappable, int program,
+                                          IdLease lease, bool mappable, const Program& program,
                                           const plan::JailPlan& plan, const plan::HostFacts& facts,
                                           const Sources& sources) {
   cgroup::SlotGroup group = TRY_IN("making the slot's control group", jobs.CreateSlot(id));
@@ -176,7 +178,7 @@ Result<std::unique_ptr<Slot>> Slot::Start(cgroup::JobRoot& jobs, const std::stri
   return slot;
 }
 
-Status Slot::StartZygote(int program) {
+Status Slot::StartZygote(const Program& program) {
   SocketPair pair = TRY(MakeSocketPair(SocketType::kSeqPacket));
   Lifeline line = TRY(MakeLifeline());
   const int into = group_.sup().CloneIntoFd();
@@ -290,6 +292,11 @@ Status Slot::AwaitInit() {
     network_ = {.ipv6 = ready.ipv6 != 0, .fds = std::move(network.fds)};
   }
   TRY_IN("starting init", ExpectWire(init_->socket.get(), Type::kJailReady, deadline));
+  // From here on nobody waits for it: it may be given little of the processor.
+  const int flags = ::fcntl(init_->socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(init_->socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return SysFailure("F_SETFL", "init");
+  }
   return {};
 }
 

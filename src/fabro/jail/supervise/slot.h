@@ -11,6 +11,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/slots/leases.h"
+#include "fabro/jail/supervise/descriptors.h"
 #include "fabro/jail/supervise/egress.h"
 #include "fabro/jail/supervise/sources.h"
 #include "fabro/linux/cgroup/job_root.h"
@@ -32,15 +33,25 @@ cgroup::MoreLimits MoreLimitsOf(const model::Limits& limits);
 
 class Slot {
  public:
-  // `program` is a sealed copy of faber-init. `id` names the slot's group. The root stands when
-  // this returns; bounded: 10 s. `mappable`: see SlotIds.
+  // What a zygote is executed with: a sealed copy of faber-init, and the limit of descriptors that
+  // we were started with.
+  struct Program {
+    int file;
+    rlimit files;
+  };
+
+  // `id` names the slot's group. The root stands when this returns; bounded: 10 s. `mappable`: see
+  // SlotIds.
   static Result<std::unique_ptr<Slot>> Start(cgroup::JobRoot& jobs, const std::string& id,
-                                             IdLease lease, bool mappable, int program,
+                                             IdLease lease, bool mappable, const Program& program,
                                              const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources);
   ~Slot();
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
+
+  // Given back with the slot.
+  void Hold(DescriptorBudget::Share share) { share_ = std::move(share); }
 
   // Orders an init for another Jail like `plan`'s and waits for nothing. Only with a workspace in
   // memory, after ProveClean().
@@ -91,11 +102,12 @@ class Slot {
   Status OrderInit(const wire::SpawnInit& order, std::string_view tail, int workspace);
   Status AwaitInit();
   Status DropComing();
-  Status StartZygote(int program);
+  Status StartZygote(const Program& program);
   Status WriteMaps();
   Status BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
                    const Sources& sources);
 
+  DescriptorBudget::Share share_;
   IdLease lease_;  // Outlives all processes of the slot.
   SlotIds ids_;
   cgroup::SlotGroup group_;

@@ -128,6 +128,15 @@ std::unique_ptr<Slot> SlotPool::TakeBusy(const std::string& policy) {
   return TakeIdle(policy, false);
 }
 
+// Slots that wait for a next Jail give way to one that is wanted now.
+Result<DescriptorBudget::Share> SlotPool::TakeDescriptors() {
+  for (;;) {
+    auto share = descriptors_.Take(DescriptorBudget::Use::kSlot);
+    if (share || idle_.empty()) return share;
+    idle_.erase(idle_.begin());
+  }
+}
+
 Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
                                              const plan::HostFacts& facts, const Sources& sources) {
   TRY_IN("limiting the sandbox", jobs_.EnableMore(MoreLimitsOf(plan.spec.limits)));
@@ -137,9 +146,13 @@ Result<std::unique_ptr<Slot>> SlotPool::Take(const plan::JailPlan& plan,
     if (slot) return slot;
   }
   const std::string id = "s" + std::to_string(next_++);
+  DescriptorBudget::Share share = TRY(TakeDescriptors());
   IdLease lease = TRY_IN("leasing ids", Lease(plan));
-  return Slot::Start(jobs_, id, std::move(lease), !identity_.rootless(), program_.get(), plan,
-                     facts, sources);
+  std::unique_ptr<Slot> slot =
+      TRY(Slot::Start(jobs_, id, std::move(lease), !identity_.rootless(),
+                      {program_.get(), descriptors_.inherited()}, plan, facts, sources));
+  slot->Hold(std::move(share));
+  return slot;
 }
 
 Status SlotPool::Keep(std::unique_ptr<Slot> slot, const plan::JailPlan& plan) {

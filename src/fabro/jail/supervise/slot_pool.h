@@ -12,6 +12,7 @@
 #include "fabro/base/result.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/slots/leases.h"
+#include "fabro/jail/supervise/descriptors.h"
 #include "fabro/jail/supervise/identity.h"
 #include "fabro/jail/supervise/loop.h"
 #include "fabro/jail/supervise/slot.h"
@@ -52,6 +53,7 @@ class SlotPool {
   Status Destroy(std::unique_ptr<Slot> slot);
 
   std::size_t idle() const { return idle_.size(); }
+  DescriptorBudget& descriptors() { return descriptors_; }
   const std::string& cgroup_mode() const { return cgroup_mode_; }
   const Identity& identity() const { return identity_; }
   int program() const { return program_.get(); }
@@ -72,6 +74,9 @@ class SlotPool {
   void OnEnd(const Slot* slot);
   Status Keep(std::unique_ptr<Slot> slot, const plan::JailPlan& plan);
 
+  Result<DescriptorBudget::Share> TakeDescriptors();
+
+  DescriptorBudget descriptors_;
   Loop& loop_;
   cgroup::JobRoot jobs_;
   std::optional<IdPool> ids_;  // None where the caller's own id is all there is.

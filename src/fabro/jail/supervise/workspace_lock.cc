@@ -1,14 +1,12 @@
 #include "fabro/jail/supervise/workspace_lock.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <sstream>
 
@@ -17,10 +15,7 @@
 namespace fabro::jail::supervise {
 namespace {
 
-using std::chrono::steady_clock;
-
-constexpr auto kHolderMayEnd = std::chrono::seconds(1);
-constexpr int kLookAgainMs = 5;
+constexpr int kMostAncestors = 256;
 
 // The process that has the lock, 0 when /proc/locks (proc_locks(5)) does not tell: it is of another
 // pid namespace, or the file system shows another device to stat(2).
@@ -49,26 +44,56 @@ pid_t Holder(int directory) {
 Error InUse(const std::string& path, pid_t holder) {
   std::string by = "another sandbox";
   if (holder > 0) by += " (of jailer process " + std::to_string(holder) + ")";
-  return Failure(Code::kFailedPrecondition,
-                 "workspace (--workspace disk:DIR): " + path + " is in use by " + by,
-                 "workspace_refused",
-                 "wait until that sandbox has ended, or use another directory");
+  Error error = Failure(Code::kFailedPrecondition,
+                        "workspace (--workspace disk:DIR): " + path + " is in use by " + by,
+                        "workspace_refused",
+                        "wait until that sandbox has ended, or use another directory, which is "
+                        "neither within nor around it");
+  error.sys_errno = EWOULDBLOCK;
+  return error;
+}
+
+Status Lock(int directory, int how, const std::string& path) {
+  while (::flock(directory, how | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return SysFailure("flock", path);
+    return InUse(path, Holder(directory));
+  }
+  return {};
+}
+
+// Whether it could be a workspace itself (plan.cc, CheckDiskWorkspace): the owner's alone.
+bool CouldBeWorkspace(const struct stat& status, uid_t owner) {
+  return status.st_uid == owner && (status.st_mode & 077) == 0;
 }
 
 }  // namespace
 
-Result<UniqueFd> LockWorkspace(int workspace, const std::string& path) {
-  UniqueFd lock =
+Result<WorkspaceLock> TryLockWorkspace(int workspace, const std::string& path) {
+  WorkspaceLock lock;
+  UniqueFd own =
       TRY_IN("opening the workspace", Open("/proc/self/fd/" + std::to_string(workspace), O_RDONLY));
-  const auto limit = steady_clock::now() + kHolderMayEnd;
-  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return SysFailure("flock", path);
-    const pid_t holder = Holder(lock.get());
-    if (holder == ::getpid() || steady_clock::now() >= limit) return InUse(path, holder);
-    ::poll(nullptr, 0, kLookAgainMs);
+  struct stat status{};
+  if (::fstat(own.get(), &status) != 0) return SysFailure("fstat", path);
+  const uid_t owner = status.st_uid;
+  TRY(Lock(own.get(), LOCK_EX, path));
+  lock.push_back(std::move(own));
+  if (!S_ISDIR(status.st_mode)) return lock;  // An image: nothing lies within it.
+  UniqueFd at(::openat(lock[0].get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int level = 0; at && level < kMostAncestors; ++level) {
+    const struct stat below = status;
+    if (::fstat(at.get(), &status) != 0) return SysFailure("fstat", path + "/..");
+    if (status.st_dev == below.st_dev && status.st_ino == below.st_ino) return lock;
+    UniqueFd above(::openat(at.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (CouldBeWorkspace(status, owner)) {
+      TRY(Lock(at.get(), LOCK_SH, path));
+      lock.push_back(std::move(at));
+    }
+    at = std::move(above);
   }
-  return lock;
+  if (!at) return SysFailure("open", path + "/..");
+  return Failure(Code::kInvalidArgument, path + " is too deep", "workspace_refused",
+                 "use a directory nearer to the root");
 }
 
 }  // namespace fabro::jail::supervise

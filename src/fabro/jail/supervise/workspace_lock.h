@@ -1,20 +1,22 @@
-// Two Jails never have the same disk workspace writable at the same time (isolation.md 4.7): the
-// jailer holds a flock(2) on the workspace's directory for as long as the Jail lives. The kernel
-// frees it when the jailer dies in whatever way. A guest cannot reach the lock: the directory
-// itself is mounted nowhere, only what is in it.
+// Two Jails never have the same disk workspace writable at the same time, nor one that lies within
+// the other's (isolation.md 4.7): for as long as the Jail lives the jailer holds a flock(2) on the
+// workspace's directory, exclusive, and one on each directory above it that could be a workspace
+// too, shared. The kernel frees them when the jailer dies in whatever way. A guest cannot reach the
+// locks: the directories themselves are mounted nowhere, only what is in the workspace.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "fabro/base/result.h"
 #include "fabro/linux/unique_fd.h"
 
 namespace fabro::jail::supervise {
 
-// `workspace`: its directory or image. The lock is what the descriptor holds. `path` is for
-// messages. A holder that is ending (a jailer whose caller has just died) is waited for, up to a
-// second; then, or when this process is the holder, the error is workspace_refused and names the
-// holder.
-Result<UniqueFd> LockWorkspace(int workspace, const std::string& path);
+using WorkspaceLock = std::vector<UniqueFd>;  // Held by these descriptors.
+
+// `workspace`: its directory or image. Does not wait. "workspace_refused" with errno EWOULDBLOCK
+// names the holder, who may be on the way out: try again for a moment. `path` is for messages.
+Result<WorkspaceLock> TryLockWorkspace(int workspace, const std::string& path);
 
 }  // namespace fabro::jail::supervise

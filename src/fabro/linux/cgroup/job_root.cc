@@ -156,6 +156,9 @@ Result<Leaf> SlotGroup::TakeLeaf() {
 }
 
 Status SlotGroup::GiveBack(Leaf leaf) {
+  // Each waits with all its files open.
+  constexpr std::size_t kMostIdle = 4;
+  if (idle_.size() >= kMostIdle) return leaf.Remove();
   const Status proven = leaf.ResetForReuse();
   if (!proven) return leaf.Remove();
   idle_.push_back(std::move(leaf));

@@ -123,6 +123,19 @@ Status Leaf::Kill() {
   return {};
 }
 
+Result<bool> Leaf::BeginKill() {
+  const Member* tree = group_.unified();
+  if (tree == nullptr || !HasControl(*tree, "cgroup.kill")) {
+    TRY(Kill());
+    return true;
+  }
+  const bool populated = TRY(Populated());
+  if (!populated) return true;
+  killed_ = true;
+  TRY(WriteControl(*tree, "cgroup.kill", "1"));
+  return false;
+}
+
 Status Leaf::ResetPeak() {
   const Member* memory = group_.Find(Controller::kMemory);
   if (memory == nullptr) return {};

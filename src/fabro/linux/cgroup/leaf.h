@@ -67,6 +67,10 @@ class Leaf {
   int EventsFd() const { return events_.get(); }
   Status WaitEmpty(Deadline deadline) const { return group_.WaitEmpty(deadline); }
 
+  // Orders the end of all processes and does not wait for it: true when none is left, false when
+  // the caller is to look again (EventsFd, or a moment later). Where the kernel has no cgroup.kill
+  // it is Kill(), which waits.
+  Result<bool> BeginKill();
   // See KillAll: all processes have ended on return. Read the usage after it: time burnt while
   // dying counts. Until somebody is let in again that proof stands.
   Status Kill();
