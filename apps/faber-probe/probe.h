@@ -28,8 +28,10 @@ struct Probe {
 };
 
 std::span<const Probe> Calls();
+std::span<const Probe> Engine();
 std::span<const Probe> Evidences();
 std::span<const Probe> Files();
+std::span<const Probe> More();
 std::span<const Probe> Nested();
 std::span<const Probe> Processes();
 std::span<const Probe> RawCalls();

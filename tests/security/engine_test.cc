@@ -19,6 +19,7 @@
 #include "fabro/linux/poll.h"
 #include "fabro/linux/socket.h"
 #include "harness.h"
+#include "raw_caller.h"
 
 namespace fabro::security {
 namespace {
@@ -27,37 +28,6 @@ using jail::protocol::Type;
 using model::Fate;
 using model::Level;
 using std::chrono::seconds;
-
-Deadline Patience() { return std::chrono::steady_clock::now() + seconds(30); }
-
-bool Readable(int fd) {
-  const auto events = PollOne(fd, POLLIN, Patience());
-  return events.ok() && *events != 0;
-}
-
-struct Running {
-  jail::Exec exec;
-  UniqueFd out;
-  UniqueFd in;
-};
-
-// Starts a command and reads its first line.
-Running Start(Sandbox& sandbox, const model::ExecSpec& spec, std::string* line = nullptr) {
-  int ends[2] = {-1, -1};
-  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  UniqueFd out(ends[0]);
-  jail::GuestStdio stdio;
-  stdio.out = UniqueFd(ends[1]);
-  int feed[2] = {-1, -1};
-  EXPECT_EQ(::pipe2(feed, O_CLOEXEC), 0);
-  stdio.in = UniqueFd(feed[0]);
-  stdio.err = UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-  auto exec = sandbox.jail().Start(spec, std::move(stdio));
-  EXPECT_TRUE(exec.ok()) << exec.error().ToString();
-  for (char c = 0; line != nullptr && ::read(out.get(), &c, 1) == 1 && c != '\n';)
-    line->push_back(c);
-  return {*std::move(exec), std::move(out), UniqueFd(feed[1])};
-}
 
 // A pidfd of every process with the id.
 std::vector<UniqueFd> ProcessesOf(unsigned id) {
@@ -81,7 +51,7 @@ TEST(EngineTest, AGuestCannotStopTheStartOfAnotherCommandForEver) {
   Sandbox sandbox(Sandbox::SpecOf(Level::kMedium));
   ASSERT_TRUE(sandbox.ok());
   std::string line;
-  Running stopper = Start(sandbox, Sandbox::ProbeSpec({"stop-all"}), &line);
+  Running stopper = StartIn(sandbox.jail(), Sandbox::ProbeSpec({"stop-all"}), &line);
   ASSERT_EQ(line.rfind("PASS", 0), 0U) << line;
   model::Limits limits;
   limits.wall_time = seconds(1);
@@ -89,7 +59,7 @@ TEST(EngineTest, AGuestCannotStopTheStartOfAnotherCommandForEver) {
     model::ExecSpec spec;
     spec.argv = {"/bin/true"};
     spec.limits = limits;
-    Running command = Start(sandbox, spec);
+    Running command = StartIn(sandbox.jail(), spec);
     ASSERT_TRUE(Readable(command.exec.fd())) << "run " << i << " never ends";
     const auto outcome = command.exec.Wait();
     ASSERT_TRUE(outcome.ok()) << outcome.error().ToString();
@@ -103,7 +73,7 @@ TEST(EngineTest, B28_ABackgroundProcessDiesOfItsForbiddenCallToo) {
   ASSERT_TRUE(sandbox.ok());
   model::ExecSpec spec = Sandbox::ProbeSpec({"B28late"});
   spec.keep_background = true;
-  Running command = Start(sandbox, spec);
+  Running command = StartIn(sandbox.jail(), spec);
   const auto outcome = command.exec.Wait();
   ASSERT_TRUE(outcome.ok()) << outcome.error().ToString();
   EXPECT_EQ(outcome->fate, Fate::kExited);
@@ -113,59 +83,11 @@ TEST(EngineTest, B28_ABackgroundProcessDiesOfItsForbiddenCallToo) {
   EXPECT_TRUE(Readable(left[0].get())) << "still alive after its mount(2)";
 }
 
-// The lease of a Jail, spoken to without the client.
-class RawCaller {
- public:
-  explicit RawCaller(Sandbox& sandbox) : connection_(sandbox.jail().ReleaseLease()) {}
-
-  Status Send(Type type, std::string_view body, std::span<const int> fds = {}) {
-    // A command with a number ends its Jail when it ends.
-    const std::uint32_t request = type == Type::kExec ? 0 : 1;
-    return SendMessage(connection_.get(), jail::protocol::EncodeFrame(type, request, body), fds);
-  }
-  // Whether the jailer answers at all.
-  bool Answers(Type expected) {
-    if (!Readable(connection_.get())) return false;
-    const auto message =
-        ReceiveMessage(connection_.get(), jail::protocol::kMaxMessage, jail::protocol::kMaxFds);
-    if (!message || message->closed) return false;
-    const auto frame = jail::protocol::DecodeFrame(message->bytes);
-    return frame.ok() && frame->type == expected;
-  }
-  // What it says on the channel of a command that it refused.
-  std::string Refusal(const model::ExecSpec& spec, std::vector<int> streams) {
-    auto pair = MakeSocketPair(SocketType::kSeqPacket);
-    if (!pair) return "socketpair";
-    streams.insert(streams.begin(), pair->second.get());
-    if (!Send(Type::kExec, jail::protocol::Encode(jail::protocol::StartExec{.spec = spec}),
-              streams)) {
-      return "send";
-    }
-    pair->second.reset();
-    if (!Readable(pair->first.get())) return "no answer";
-    const auto message = ReceiveMessage(pair->first.get(), jail::protocol::kMaxMessage, 1);
-    if (!message || message->closed) return "closed";
-    const auto frame = jail::protocol::DecodeFrame(message->bytes);
-    if (!frame || frame->type != Type::kError) return "accepted";
-    return jail::protocol::DecodeError(frame->body).reason;
-  }
-  UniqueFd& connection() { return connection_; }
-
- private:
-  UniqueFd connection_;
-};
-
-model::ExecSpec True() {
-  model::ExecSpec spec;
-  spec.argv = {"/bin/true"};
-  return spec;
-}
-
 // A channel that takes no bytes any more must not hold up a jailer that has others to serve.
 TEST(EngineTest, ACallerThatReadsNothingDoesNotHoldUpTheJailer) {
   Sandbox sandbox(Sandbox::SpecOf(Level::kMedium));
   ASSERT_TRUE(sandbox.ok());
-  RawCaller caller(sandbox);
+  RawCaller caller(sandbox.jail().ReleaseLease());
   auto pair = MakeSocketPair(SocketType::kSeqPacket);
   ASSERT_TRUE(pair.ok());
   while (::send(pair->second.get(), "full", 4, MSG_DONTWAIT) > 0) {
@@ -186,7 +108,7 @@ TEST(EngineTest, ACallerThatReadsNothingDoesNotHoldUpTheJailer) {
 TEST(EngineTest, A37_A38_B44_C14_StreamsThatLeadOutAreRefused) {
   Sandbox sandbox(Sandbox::SpecOf(Level::kMedium));
   ASSERT_TRUE(sandbox.ok());
-  RawCaller caller(sandbox);
+  RawCaller caller(sandbox.jail().ReleaseLease());
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const UniqueFd terminal(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
   const UniqueFd directory(::open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -213,7 +135,7 @@ TEST(EngineTest, A37_A38_B44_C14_StreamsThatLeadOutAreRefused) {
 TEST(EngineTest, AChannelThatIsNoSocketIsRefused) {
   Sandbox sandbox(Sandbox::SpecOf(Level::kMedium));
   ASSERT_TRUE(sandbox.ok());
-  RawCaller caller(sandbox);
+  RawCaller caller(sandbox.jail().ReleaseLease());
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const UniqueFd directory(::open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   int stream[2];
@@ -244,8 +166,8 @@ TEST(EngineTest, MalformedMessagesEndTheConnectionAndTheJail) {
   for (const std::string& packet : packets) {
     Sandbox sandbox(Sandbox::SpecOf(Level::kMedium));
     ASSERT_TRUE(sandbox.ok());
-    Running pause = Start(sandbox, Sandbox::ProbeSpec({"pause"}));
-    RawCaller caller(sandbox);
+    Running pause = StartIn(sandbox.jail(), Sandbox::ProbeSpec({"pause"}));
+    RawCaller caller(sandbox.jail().ReleaseLease());
     ASSERT_TRUE(SendMessage(caller.connection().get(), packet).ok());
     EXPECT_TRUE(Readable(pause.exec.fd()));
     const auto outcome = pause.exec.Wait();
@@ -257,7 +179,7 @@ TEST(EngineTest, MalformedMessagesEndTheConnectionAndTheJail) {
 TEST(EngineTest, TooManyDescriptorsEndTheConnection) {
   Sandbox sandbox(Sandbox::SpecOf(Level::kMedium));
   ASSERT_TRUE(sandbox.ok());
-  RawCaller caller(sandbox);
+  RawCaller caller(sandbox.jail().ReleaseLease());
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const std::vector<int> fds(200, null.get());
   ASSERT_TRUE(caller.Send(Type::kHello, {}, fds).ok());

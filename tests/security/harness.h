@@ -20,6 +20,11 @@
 
 namespace fabro::security {
 
+// Every level that is built; a new one joins here.
+inline std::vector<model::Level> Levels() {
+  return {model::Level::kLow, model::Level::kMedium, model::Level::kHigh};
+}
+
 struct Ran {
   model::Outcome outcome;
   std::string out;
@@ -87,6 +92,9 @@ void ExpectNothingLeft(const HostTraces& traces, const std::string& why);
 // The same probe without a sandbox, as user nobody: its line.
 std::string RunOutside(const std::vector<std::string>& args);
 
+// A command in a Jail of any jailer, with what it wrote.
+Ran RunInJail(jail::Jail& jail, const model::ExecSpec& spec);
+
 // What a row expects (words of the matrix).
 struct Expected {
   enum class Kind { kSilent, kEvent, kKill, kPass, kSkip };
@@ -114,10 +122,13 @@ struct Row {
 struct RowAtLevel {
   Row row;
   model::Level level;
+  const Expected& Wanted() const { return level == model::Level::kHigh ? row.high : row.medium; }
 };
 void PrintTo(const RowAtLevel& row, std::ostream* out);
 std::string NameOf(const ::testing::TestParamInfo<RowAtLevel>& info);
 std::vector<RowAtLevel> AtBothLevels(const std::vector<Row>& rows);
+// Of all tables, at medium and high.
+std::vector<RowAtLevel> AllRows();
 
 class RowTest : public ::testing::TestWithParam<RowAtLevel> {
  protected:

@@ -147,4 +147,14 @@ INSTANTIATE_TEST_SUITE_P(Matrix, SocketRows, ::testing::ValuesIn(AtBothLevels(kS
                          NameOf);
 
 }  // namespace
+
+std::vector<RowAtLevel> AllRows() {
+  std::vector<RowAtLevel> all;
+  for (const auto* rows : {&kFileRows, &kProcessRows, &kSocketRows}) {
+    const std::vector<RowAtLevel> part = AtBothLevels(*rows);
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
 }  // namespace fabro::security
