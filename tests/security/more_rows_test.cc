@@ -150,10 +150,12 @@ TEST_P(More, B48_ids_of_two_jailers) {
     EXPECT_EQ(::getpwuid(id), nullptr) << id;
     for (const unsigned other : two.traces().ids) EXPECT_NE(id, other);
   }
-  std::string line;
-  Running bomb = StartIn(one.jail(), Sandbox::ProbeSpec({"B46flood", "spin"}), &line);
-  Check(two.Probe({"B31"}), A());
-  Check(two.Probe({"B2"}), A("none"));
+  {
+    std::string line;
+    const Running bomb = StartIn(one.jail(), Sandbox::ProbeSpec({"B46flood", "spin"}), &line);
+    Check(two.Probe({"B31"}), A());
+    Check(two.Probe({"B2"}), A("none"));
+  }
   two.End();
   one.End();
 }

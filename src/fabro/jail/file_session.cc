@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "fabro/jail/child/files_wire.h"
+#include "fabro/linux/no_sigpipe.h"
 #include "fabro/linux/poll.h"
 
 namespace fabro::jail {
@@ -26,32 +26,6 @@ using files_wire::kMaxPath;
 using files_wire::Operation;
 using files_wire::Problem;
 using files_wire::Request;
-
-// A helper that was killed must not kill us: SIGPIPE is held back in this thread for as long as
-// this lives, and one that came meanwhile is taken away.
-class WithoutSigpipe {
- public:
-  WithoutSigpipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    ::sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-  ~WithoutSigpipe() {
-    const timespec now{};
-    if (!was_pending_) (void)::sigtimedwait(&pipe_, nullptr, &now);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pipe_;
-  sigset_t before_;
-  bool was_pending_ = false;
-};
 
 // A guest has the helper's user id and can stop it (SIGSTOP); it must not stop us for ever.
 constexpr std::chrono::seconds kSilence{60};
@@ -270,7 +244,7 @@ Status SendContent(const FilePipes& pipes, std::string_view path, const ByteSour
 
 Status ReadFileOver(FilePipes pipes, std::string_view path, std::uint64_t limit,
                     const ByteSink& sink) {
-  const WithoutSigpipe guard;
+  const NoSigpipe guard;
   Request request;
   request.limit = limit;
   TRY(SendRequest(pipes, Operation::kRead, path, request));
@@ -286,7 +260,7 @@ Status ReadFileOver(FilePipes pipes, std::string_view path, std::uint64_t limit,
 
 Status WriteFileOver(FilePipes pipes, std::string_view path, std::uint32_t mode,
                      const ByteSource& source) {
-  const WithoutSigpipe guard;
+  const NoSigpipe guard;
   Request request;
   request.mode = mode;
   TRY(SendRequest(pipes, Operation::kWrite, path, request));
@@ -299,14 +273,14 @@ Status WriteFileOver(FilePipes pipes, std::string_view path, std::uint32_t mode,
 }
 
 Status DeleteFileOver(FilePipes pipes, std::string_view path) {
-  const WithoutSigpipe guard;
+  const NoSigpipe guard;
   TRY(SendRequest(pipes, Operation::kDelete, path));
   pipes.request.reset();
   return AwaitDone(pipes, path);
 }
 
 Result<std::optional<FileEntry>> StatFileOver(FilePipes pipes, std::string_view path) {
-  const WithoutSigpipe guard;
+  const NoSigpipe guard;
   TRY(SendRequest(pipes, Operation::kStat, path));
   pipes.request.reset();
   Result<Part> part = NextPart(pipes, path);
@@ -321,7 +295,7 @@ Result<std::optional<FileEntry>> StatFileOver(FilePipes pipes, std::string_view 
 
 Result<std::vector<FileEntry>> ListFilesOver(FilePipes pipes, std::string_view path,
                                              std::uint32_t depth, std::size_t most) {
-  const WithoutSigpipe guard;
+  const NoSigpipe guard;
   Request request;
   request.depth = depth;
   request.most = most;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "fabro/linux/file.h"
+#include "fabro/linux/no_sigpipe.h"
 #include "fabro/linux/poll.h"
 
 namespace fabro::jail {
@@ -162,6 +163,7 @@ class Relay {
   }
 
   void WriteInput(short events) {
+    const NoSigpipe no_sigpipe;  // A guest that reads no input is no end of ours.
     const ssize_t put = pending_.empty() ? 0 : ::write(in_.get(), pending_.data(), pending_.size());
     if (put > 0) pending_.erase(0, static_cast<std::size_t>(put));
     const bool refused = put < 0 && errno != EAGAIN && errno != EINTR;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "fabro/linux/no_sigpipe.h"
 #include "fabro/linux/unique_fd.h"
 
 namespace fabro {
@@ -99,28 +100,6 @@ Status Drain(UniqueFd& from, std::string& into, ByteSize limit) {
   }
   return {};
 }
-
-// A write to a pipe without reader raises SIGPIPE; blocked for this thread and taken back.
-class NoSigpipe {
- public:
-  NoSigpipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
-  ~NoSigpipe() {
-    const timespec now{};
-    while (sigismember(&before_, SIGPIPE) == 0 && ::sigtimedwait(&pipe_, nullptr, &now) > 0) {
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pipe_{};
-  sigset_t before_{};
-};
 
 Status Exchange(UniqueFd in, UniqueFd out, UniqueFd err, std::string_view input, ByteSize limit,
                 Deadline deadline, CommandOutput& output) {
