@@ -33,10 +33,9 @@ int main(int argc, char** argv) {
   constexpr int kUsage = 2;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (argc < 2) return kUsage;
-  for (const auto& probes :
-       {probe::Calls(), probe::Engine(), probe::Evidences(), probe::Files(), probe::More(),
-        probe::Nested(), probe::Processes(), probe::RawCalls(), probe::Resources(),
-        probe::Sockets()}) {
+  for (const auto& probes : {probe::Calls(), probe::Engine(), probe::Evidences(), probe::Files(),
+                             probe::More(), probe::Nested(), probe::Processes(), probe::RawCalls(),
+                             probe::Resources(), probe::Sockets()}) {
     for (const probe::Probe& each : probes) {
       if (each.name == argv[1]) return each.run({.count = argc - 2, .values = argv + 2});
     }

@@ -1,5 +1,5 @@
-// For writes to pipes whose reader may be gone: write(2) then fails with EPIPE instead of ending the
-// process. signal(7), pipe(7).
+// For writes to pipes whose reader may be gone: write(2) then fails with EPIPE instead of ending
+// the process. signal(7), pipe(7).
 #pragma once
 
 #include <csignal>

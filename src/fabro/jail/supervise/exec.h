@@ -120,7 +120,7 @@ class Exec {
   bool ended_ = false;  // The Outcome is on its way.
   const Egress::Share* network_;
   model::NetworkUsage network_before_;
-  bool keep_ = false;   // What it left behind lives on.
+  bool keep_ = false;  // What it left behind lives on.
   ExecFacts facts_;
   model::Outcome outcome_;
   std::chrono::steady_clock::time_point kill_until_{};
