@@ -76,7 +76,7 @@ Status Session::Compact(const SubmitIo& io) {
   const auto most = static_cast<std::size_t>(config_.context_window) * 3;
   text = Truncate(std::move(text), {.characters = most});
   request.messages.push_back(llm::TextMessage(llm::Role::kUser, std::move(text)));
-  auto response = model_.Generate(request, nullptr, io.cancel_fd);
+  auto response = model_->Generate(request, nullptr, io.cancel_fd);
   if (!response.ok()) {
     return Emit(io, "agent.error",
                 Json::MakeObject().Set("error", "compaction: " + response.error().message));

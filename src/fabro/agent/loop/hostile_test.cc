@@ -1,7 +1,7 @@
 // A model that means harm, or makes no sense.
-#include "fabro/agent/loop/session_test_base.h"
 #include "fabro/linux/scoped_dir.h"
 #include "fabro/provider/local/local.h"
+#include "tests/support/agent_session.h"
 
 namespace fabro::agent {
 namespace {

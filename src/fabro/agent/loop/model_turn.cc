@@ -115,7 +115,7 @@ Result<llm::Response> Session::CallModel(llm::Request request, const SubmitIo& i
   std::string before;  // Of the broken streams.
   for (int attempt = 0;; ++attempt) {
     std::string text;
-    auto response = model_.Generate(
+    auto response = model_->Generate(
         request, [&](const llm::StreamEvent& event) { return OnStream(event, io, text); },
         io.cancel_fd);
     if (response.ok()) {

@@ -22,7 +22,7 @@ Session::Session(llm::Model& model, provider::Sandbox& sandbox, Toolbox tools,
                  std::shared_ptr<Permissions> permissions, SessionConfig config,
                  const ReadSet& read)
     : id_(NewId()),
-      model_(model),
+      model_(&model),
       read_(read),
       place_(sandbox, read_),
       tools_(std::move(tools)),

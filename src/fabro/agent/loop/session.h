@@ -94,7 +94,8 @@ class Session {
   Toolbox& tools() { return tools_; }
   Permissions& permissions() { return *permissions_; }
   std::shared_ptr<Permissions> shared_permissions() const { return permissions_; }
-  // A later stage may go on with another model.
+  // A later stage may go on with another model. Between two Submits only.
+  void UseModel(llm::Model& model) { model_ = &model; }
   SessionConfig& config() { return config_; }
   const History& history() const { return history_; }
   // Normalized paths that tools wrote or deleted, of this session and its children. Thread-safe.
@@ -131,7 +132,7 @@ class Session {
   std::string TrackedFiles() const;
 
   std::string id_;
-  llm::Model& model_;
+  llm::Model* model_;
   ReadSet read_;
   GuardedSandbox place_;
   Toolbox tools_;

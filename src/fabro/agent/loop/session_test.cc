@@ -5,8 +5,8 @@
 
 #include <atomic>
 
-#include "fabro/agent/loop/session_test_base.h"
 #include "fabro/linux/unique_fd.h"
+#include "tests/support/agent_session.h"
 
 namespace fabro::agent {
 namespace {

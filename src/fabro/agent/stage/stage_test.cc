@@ -1,0 +1,141 @@
+#include <gtest/gtest.h>
+
+#include "fabro/agent/llm/scripted/scripted.h"
+#include "fabro/agent/stage/agents.h"
+#include "fabro/provider/fake/fake.h"
+
+namespace fabro::agent {
+namespace {
+
+class StageTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(sandbox_.Initialize().ok()); }
+
+  void Make(const std::string& script) {
+    auto parsed = llm::ParseScript(script);
+    ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+    const auto shared = std::make_shared<const llm::Script>(*parsed);
+    config_.open_model = [shared](const ModelChoice& choice, bool) -> Result<OpenedModel> {
+      return OpenedModel{.model = std::make_shared<llm::Scripted>(shared),
+                         .id = choice.model.empty() ? "scripted" : choice.model,
+                         .provider = "scripted"};
+    };
+    agents_ = MakeAgents(config_, clock_);
+  }
+
+  Result<StageAnswer> Run(const std::string& node, const std::string& thread = {},
+                          std::uint64_t attempts = 0) {
+    StageRequest request;
+    request.node = node;
+    request.prompt = "do it";
+    request.thread_key = thread;
+    request.finished_attempts = attempts;
+    request.sandbox = &sandbox_;
+    request.exec_id = "r/1";
+    request.timeout = timeout_;
+    request.one_call = one_call_;
+    request.event = [this](const std::string& name, const model::Json& properties) -> Status {
+      events_.emplace_back(name, properties);
+      return {};
+    };
+    return agents_->Run(request);
+  }
+
+  std::string InputTurns() const {
+    for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
+      if (event->first == "agent.message") {
+        return std::to_string(event->second.Find("usage")->IntAt("input_tokens"));
+      }
+    }
+    return {};
+  }
+
+  FakeClock clock_;
+  provider::FakeSandbox sandbox_;
+  AgentsConfig config_;
+  std::unique_ptr<Agents> agents_;
+  std::optional<Nanos> timeout_;
+  bool one_call_ = false;
+  std::vector<std::pair<std::string, model::Json>> events_;
+};
+
+TEST_F(StageTest, AnswersWithTextFilesUsageAndDirectives) {
+  Make(R"({"a":[{"turns":[
+      {"tools":[{"name":"write_file","args":{"file_path":"d/x","content":"1"}}]},
+      {"text":"done {\"outcome\":\"failed\",\"failure_reason\":\"no\"}"}]}]})");
+  const auto answer = Run("a");
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_EQ(answer->files_touched, std::vector<std::string>{"d/x"});
+  ASSERT_TRUE(answer->directives);
+  EXPECT_EQ(answer->directives->outcome, "failed");
+  EXPECT_EQ(answer->usage.IntAt("tool_calls"), 1);
+  EXPECT_EQ(answer->model, "scripted");
+}
+
+TEST_F(StageTest, AStatusFileSpeaksWhenTheTextDoesNot) {
+  Make(R"({"a":[{"turns":[
+      {"tools":[{"name":"write_file","args":{"file_path":"status.json",
+                 "content":"{\"outcome\":\"skipped\",\"preferred_label\":\"B\"}"}}]},
+      {"text":"see the file"}]}], "b":[{"text":"nothing"}]})");
+  const auto answer = Run("a");
+  ASSERT_TRUE(answer.ok());
+  ASSERT_TRUE(answer->directives);
+  EXPECT_EQ(answer->directives->preferred_next_label, "B");
+  // It is old for the next stage.
+  EXPECT_FALSE(Run("b")->directives);
+}
+
+TEST_F(StageTest, AThreadGoesOnAndAFreshSessionDoesNot) {
+  Make(R"({"a":[{"text":"one"}],"b":[{"text":"two"}]})");
+  ASSERT_TRUE(Run("a", "t").ok());
+  const int first = std::stoi(InputTurns());
+  ASSERT_TRUE(Run("b", "t").ok());
+  EXPECT_GT(std::stoi(InputTurns()), first);
+  ASSERT_TRUE(Run("b").ok());
+  EXPECT_EQ(std::stoi(InputTurns()), first);
+}
+
+TEST_F(StageTest, APromptNodeMakesOneCallWithoutTools) {
+  Make(
+      R"({"a":[{"turns":[{"text":"t","tools":[{"name":"shell","args":{"command":"x"}}]},{"text":"u"}]}]})");
+  one_call_ = true;
+  const auto answer = Run("a");
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->text, "t");
+  EXPECT_EQ(answer->usage.IntAt("turns"), 1);
+}
+
+TEST_F(StageTest, ATimeLimitEndsTheModelAndIsTransient) {
+  Make(R"({"a":[{"turns":[{"hang":true}]}]})");
+  timeout_ = std::chrono::milliseconds(20);
+  const auto answer = Run("a");
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().reason, "timeout");
+  EXPECT_EQ(agents_->FailureClass(answer.error()), "transient_infra");
+}
+
+TEST_F(StageTest, ErrorsOfAModelHaveTheirClass) {
+  Make(R"({"a":[{"error":"rate_limit"},{"error":"auth"},{"error":"context_length"}]})");
+  EXPECT_EQ(agents_->FailureClass(Run("a", {}, 0).error()), "transient_infra");
+  EXPECT_EQ(agents_->FailureClass(Run("a", {}, 1).error()), "deterministic");
+  EXPECT_EQ(agents_->FailureClass(Run("a", {}, 2).error()), "budget_exhausted");
+}
+
+TEST_F(StageTest, SecretsDoNotLeaveInEvents) {
+  config_.redact = [](std::string text) {
+    for (std::size_t at = text.find("hunter2"); at != std::string::npos;
+         at = text.find("hunter2")) {
+      text.replace(at, 7, "***");
+    }
+    return text;
+  };
+  Make(R"({"a":[{"turns":[{"tools":[{"name":"shell","args":{"command":"echo hunter2"}}]},
+                          {"text":"it is hunter2"}]}]})");
+  ASSERT_TRUE(Run("a").ok());
+  for (const auto& [name, properties] : events_) {
+    EXPECT_EQ(properties.Dump().find("hunter2"), std::string::npos) << name;
+  }
+}
+
+}  // namespace
+}  // namespace fabro::agent
