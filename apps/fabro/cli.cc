@@ -28,8 +28,16 @@ void AddRun(CLI::App& app, Command& chosen) {
   command->add_option("-I,--input", run->inputs, "Template input NAME=VALUE; repeatable");
   CLI::Option* environment = command->add_option("--environment", run->environment,
                                                  "Where commands run: namespace, local");
-  command->add_option("--sandbox", run->environment, "The built-in environment of a provider")
+  command->add_option("--sandbox", run->sandbox, "The built-in environment of a provider")
+      ->check(CLI::IsMember({"local", "docker", "daytona", "namespace"}))
       ->excludes(environment);
+  command->add_option("--model", run->model, "Model of agents and prompts");
+  command->add_option("--provider", run->provider, "Who serves the model");
+  command->add_option("--permissions", run->permissions, "What agents may do unasked")
+      ->check(CLI::IsMember({"read-only", "read-write", "full"}));
+  command->add_flag("--auto-approve", run->auto_approve,
+                    "Answer gates; deny what is outside the permissions");
+  command->add_option("--budget", run->budget, "tokens=N, cost_usd=N, wall=2h, on_limit=fail");
   command->add_option("--label", run->labels, "Label KEY=VALUE of the run; repeatable");
   command->add_option("--print", run->print, "Print a step as JSON and stop")
       ->check(CLI::IsMember({"request", "settings", "environment"}));
@@ -110,6 +118,23 @@ void AddLooking(CLI::App& app, Command& chosen) {
   copy->add_flag("--tree", copied->tree, "Keep the folders");
 }
 
+void AddSetup(CLI::App& app, Command& chosen) {
+  const auto [settings, shown] =
+      Add<SettingsOptions>(app, chosen, "settings", "Print the settings that hold here, and why");
+  settings->add_option("workflow", shown->workflow, "Of this workflow; default: of this directory");
+  CLI::Option* explain =
+      settings->add_option("--explain", shown->explain, "Who gives this KEY its value");
+  settings->add_flag("--keys", shown->keys, "Every key that there is, with its type and meaning")
+      ->excludes(explain);
+  settings->add_flag("--local", shown->local,
+                     "Taken for compatibility; the settings of here are always meant");
+  const auto [trust, trusted] = Add<TrustOptions>(
+      app, chosen, "trust", "Agree to what a repository's settings start on this machine");
+  trust->add_option("directory", trusted->directory, "The repository")->capture_default_str();
+  CLI::Option* list = trust->add_flag("--list", trusted->list, "Print what was agreed to");
+  trust->add_flag("--remove", trusted->remove, "Agree no longer")->excludes(list);
+}
+
 void AddRest(CLI::App& app, Command& chosen) {
   (void)Add<VersionOptions>(app, chosen, "version", "Print the version");
   const auto [completion, completed] =
@@ -135,6 +160,7 @@ void Describe(CLI::App& app, GlobalOptions& global, Command& chosen) {
   AddFollowing(app, chosen);
   AddWorkflow(app, chosen);
   AddLooking(app, chosen);
+  AddSetup(app, chosen);
   AddRest(app, chosen);
 }
 

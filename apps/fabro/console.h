@@ -39,6 +39,8 @@ class Console {
   // Progress, on stderr; nothing with --quiet.
   void Say(std::string_view line);
   void Warn(std::string_view line);
+  // A prompt without a line end, on stderr, also with --quiet.
+  void Ask(std::string_view prompt);
   // Prints an Error and gives the exit code that goes with it.
   int Fail(const Error& error);
 
@@ -53,6 +55,11 @@ class Console {
   bool live_;
   bool colour_;
 };
+
+// Text that a guest, a model or a repository wrote, safe to show on a terminal: control characters,
+// escape sequences and direction marks become visible or vanish, "\x1b[31m" as "␛[31m". `lines`:
+// line ends and tabs stay.
+std::string Inert(std::string_view text, bool lines = false);
 
 // The exit code that goes with an Error: 5 for a run that was not found, 2 for what the user wrote,
 // else 1.

@@ -3,12 +3,15 @@
 #include <filesystem>
 #include <optional>
 
+#include "fabro/config/interpolate.h"
 #include "fabro/environment/environment.h"
 #include "fabro/git/bundle.h"
 #include "fabro/provider/checkpoint/git_checkpointer.h"
 #include "fabro/provider/local/local.h"
 #include "fabro/provider/namespace/namespace.h"
 #include "fabro/store/run_lock.h"
+#include "spec_settings.h"
+#include "workflow_source.h"
 
 namespace fabro::cli {
 namespace {
@@ -107,8 +110,10 @@ fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request
 }
 
 fabro::Result<runs::Workplace> Open(const runs::SandboxRequest& request) {
-  const ResolvedEnvironment environment =
-      TRY(environment::FromJson(request.spec.environment_settings));
+  ResolvedEnvironment environment = TRY(environment::FromJson(request.spec.environment_settings));
+  // Filled in here, where it is used: what is stored with the run holds the references.
+  const config::Credentials credentials = CredentialsOf(request.spec.source_directory);
+  TRY(config::InterpolateAll(environment.env, "run.environment.env", ReferencesIn(credentials)));
   if (environment.provider == environment::Provider::kLocal) return OpenLocal(request, environment);
   return OpenNamespace(request, environment);
 }

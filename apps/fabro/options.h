@@ -24,8 +24,14 @@ struct RunOptions {
   std::string goal_file;
   std::vector<std::string> inputs;  // "name=value"
   std::string environment;          // Empty: what the configuration says.
+  std::string sandbox;              // The provider whose built-in environment is meant.
+  std::string model;
+  std::string provider;
+  std::string permissions;
+  std::vector<std::string> budget;  // "tokens=100000"
   std::vector<std::string> labels;  // "key=value"
   std::string print;                // A step: request, settings, environment.
+  bool auto_approve = false;
   bool detach = false;
   bool dry_run = false;
   bool in_place = false;
@@ -100,6 +106,19 @@ struct ArtifactCopyOptions {
   bool tree = false;
 };
 
+struct SettingsOptions {
+  std::string workflow;  // Empty: no workflow layer.
+  std::string explain;   // A key.
+  bool keys = false;     // All keys that there are.
+  bool local = false;    // For compatibility: settings of here are always meant.
+};
+
+struct TrustOptions {
+  std::string directory = ".";
+  bool list = false;
+  bool remove = false;
+};
+
 struct VersionOptions {};
 
 struct CompletionOptions {
@@ -111,10 +130,11 @@ struct WorkerOptions {
   std::string run_directory;
 };
 
-using Command = std::variant<std::monostate, RunOptions, AttachOptions, ResumeOptions,
-                             ValidateOptions, GraphOptions, PsOptions, LogsOptions, InspectOptions,
-                             CancelOptions, WaitOptions, RmOptions, ArtifactListOptions,
-                             ArtifactCopyOptions, VersionOptions, CompletionOptions, WorkerOptions>;
+using Command =
+    std::variant<std::monostate, RunOptions, AttachOptions, ResumeOptions, ValidateOptions,
+                 GraphOptions, PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions,
+                 RmOptions, ArtifactListOptions, ArtifactCopyOptions, SettingsOptions, TrustOptions,
+                 VersionOptions, CompletionOptions, WorkerOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "fabro/base/byte_size.h"
-#include "fabro/config/locate.h"
 #include "fabro/linux/file.h"
 
 namespace fabro::cli {
@@ -25,12 +24,21 @@ std::string NameOf(const std::string& graph) {
 
 }  // namespace
 
-fabro::Result<WorkflowSource> LoadWorkflow(const std::string& argument,
-                                           const config::Flags& flags) {
+config::Surroundings Here() {
   config::Surroundings around;
   around.home = Variable("HOME").value_or("");
   around.variable = Variable;
-  config::LoadedSettings loaded = TRY(config::Load(argument, flags, around));
+  return around;
+}
+
+config::Credentials CredentialsOf(const std::string& directory) {
+  return config::Credentials::Load(Variable("HOME").value_or(""), config::ProjectRoot(directory),
+                                   Variable);
+}
+
+fabro::Result<WorkflowSource> LoadWorkflow(const std::string& argument,
+                                           const config::Flags& flags) {
+  config::LoadedSettings loaded = TRY(config::Load(argument, flags, Here()));
   WorkflowSource source;
   source.path = loaded.settings.graph.value_or(argument);
   source.name = NameOf(source.path);

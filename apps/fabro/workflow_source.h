@@ -6,7 +6,9 @@
 
 #include "console.h"
 #include "fabro/base/result.h"
+#include "fabro/config/dotenv.h"
 #include "fabro/config/layer.h"
+#include "fabro/config/locate.h"
 #include "fabro/config/settings.h"
 #include "fabro/model/json.h"
 #include "fabro/workflow/validate/prepare.h"
@@ -21,6 +23,12 @@ struct WorkflowSource {
   std::optional<std::string> goal;  // Of the layers above the graph, read from its file.
   config::Settings settings;
 };
+
+// This process's surroundings: home, variables, directory.
+config::Surroundings Here();
+
+// Keys and tokens: the variables of this process, the project's .env, ~/.fabro/.env.
+config::Credentials CredentialsOf(const std::string& directory);
 
 // Finds the workflow (run specification 1.1), reads its file and resolves the layers around it.
 fabro::Result<WorkflowSource> LoadWorkflow(const std::string& argument, const config::Flags& flags);

@@ -19,6 +19,8 @@ int Run(const WaitOptions& options, const GlobalOptions& global, Console& consol
 int Run(const RmOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ArtifactListOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ArtifactCopyOptions& options, const GlobalOptions& global, Console& console);
+int Run(const SettingsOptions& options, const GlobalOptions& global, Console& console);
+int Run(const TrustOptions& options, const GlobalOptions& global, Console& console);
 int Run(const VersionOptions& options, const GlobalOptions& global, Console& console);
 int Run(const CompletionOptions& options, const GlobalOptions& global, Console& console);
 int Run(const WorkerOptions& options, const GlobalOptions& global, Console& console);

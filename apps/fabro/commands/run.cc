@@ -5,8 +5,12 @@
 
 #include "../following.h"
 #include "../machinery.h"
+#include "../spec_settings.h"
+#include "../trust_question.h"
 #include "../workflow_source.h"
 #include "commands.h"
+#include "fabro/config/explain.h"
+#include "fabro/config/interpolate.h"
 #include "fabro/environment/environment.h"
 #include "fabro/linux/file.h"
 #include "fabro/workflow/graph/dot.h"
@@ -20,22 +24,16 @@ config::Flags FlagsOf(const RunOptions& options) {
   flags.goal = options.goal;
   if (!options.goal_file.empty()) flags.goal_file = options.goal_file;
   if (!options.environment.empty()) flags.environment = options.environment;
+  if (!options.sandbox.empty()) flags.environment = options.sandbox;
+  if (!options.model.empty()) flags.model = options.model;
+  if (!options.provider.empty()) flags.provider = options.provider;
+  if (!options.permissions.empty()) flags.permissions = options.permissions;
+  flags.auto_approve = options.auto_approve;
+  flags.dry_run = options.dry_run;
+  flags.budget = options.budget;
   flags.inputs = options.inputs;
   flags.labels = options.labels;
   return flags;
-}
-
-// A repository's own text may not choose to run without isolation on this machine.
-Status CheckTrust(const config::Settings& settings,
-                  const environment::ResolvedEnvironment& environment, bool trusted) {
-  const config::Origin origin = settings.OriginOf("run.environment.id");
-  const bool repository =
-      origin.layer == config::LayerKind::kProject || origin.layer == config::LayerKind::kWorkflow;
-  if (!repository || environment.provider != environment::Provider::kLocal || trusted) return {};
-  return Failure(Code::kFailedPrecondition,
-                 origin.place + " selects the environment 'local', which runs without isolation",
-                 "untrusted_project",
-                 "read it, then give --trust, or choose --environment namespace");
 }
 
 // Inputs are strings, numbers and booleans; the layers have seen to it.
@@ -67,10 +65,7 @@ runs::RunSpec SpecOf(const WorkflowSource& source, const workflow::Prepared& pre
   spec.labels = settings.labels;
   spec.environment = environment.slug;
   spec.environment_settings = environment::ToJson(environment);
-  spec.settings.Set("git_author_name", settings.git_author_name);
-  spec.settings.Set("git_author_email", settings.git_author_email);
-  spec.settings.Set("checkpoint_exclude_globs",
-                    model::Json::Strings(settings.checkpoint_exclude_globs));
+  spec.settings = SettingsJson(settings);
   spec.source_directory = std::filesystem::current_path();
   spec.working_dir = settings.working_dir.value_or("");
   for (const config::PrepareStep& step : settings.prepare_steps) {
@@ -80,7 +75,10 @@ runs::RunSpec SpecOf(const WorkflowSource& source, const workflow::Prepared& pre
   spec.artifacts_include = settings.artifact_include;
   spec.result_limit = settings.artifact_result_limit;
   spec.auto_resume = settings.auto_resume;
-  spec.dry_run = options.dry_run;
+  spec.events_jsonl = settings.artifact_events;
+  spec.wall_budget = settings.budget.wall;
+  spec.fail_on_budget = settings.budget.fail_on_limit;
+  spec.dry_run = settings.dry_run;
   spec.in_place = options.in_place;
   spec.preserve_sandbox = options.preserve_sandbox;
   return spec;
@@ -107,6 +105,27 @@ void ReportOrphans(const std::string& storage, Console& console) {
   for (const std::string& line : *swept) console.Say(line);
 }
 
+// What is found out before anything is made: unbuilt parts, trust, references without a value.
+Status MayStart(const WorkflowSource& source, const environment::ResolvedEnvironment& environment,
+                const RunOptions& options, Console& console) {
+  const config::Settings& settings = source.settings;
+  if (!settings.hooks.empty() && !settings.dry_run) {
+    // A hook that blocks must not be skipped in silence.
+    return Failure(Code::kUnimplemented,
+                   settings.hooks.front().origin.place + ": hooks are not run by this version",
+                   "hooks_not_built", "take [[run.hooks]] out");
+  }
+  const bool local = environment.provider == environment::Provider::kLocal;
+  if (!options.trust && !settings.dry_run) {
+    TRY(RequireTrust(config::HostEffects(settings, local, Here().home), console));
+  }
+  const config::Credentials credentials = CredentialsOf(".");
+  for (const std::string& warning : credentials.warnings()) console.Warn(Inert(warning));
+  if (settings.dry_run) return {};
+  std::map<std::string, std::string> env = environment.env;
+  return config::InterpolateAll(env, "run.environment.env", ReferencesIn(credentials));
+}
+
 int Execute(const WorkflowSource& source, const workflow::Prepared& prepared,
             const environment::ResolvedEnvironment& environment, const RunOptions& options,
             const GlobalOptions& global, Console& console) {
@@ -128,26 +147,29 @@ int Execute(const WorkflowSource& source, const workflow::Prepared& prepared,
   return FollowToEnd(*run, 0, OnInterrupt::kCancelRun, console);
 }
 
+int PrintSettings(const RunOptions& options, Console& console) {
+  auto loaded = config::LoadLayers(options.workflow, FlagsOf(options), Here());
+  if (!loaded.ok()) return console.Fail(loaded.error());
+  const config::Merged merged = config::Merge(std::move(loaded->layers));
+  std::string lines = config::ToLines(config::Explain(merged));
+  if (!lines.empty()) lines.pop_back();
+  console.Result(lines);
+  return kOk;
+}
+
 }  // namespace
 
 int Run(const RunOptions& options, const GlobalOptions& global, Console& console) {
   const fabro::Result<WorkflowSource> source = LoadWorkflow(options.workflow, FlagsOf(options));
   if (!source.ok()) return console.Fail(source.error());
-  if (options.print == "settings") {
-    console.Result(config::Print(source->settings));
-    return kOk;
-  }
+  for (const std::string& note : source->settings.notes) console.Warn(Inert(note));
+  if (options.print == "settings") return PrintSettings(options, console);
   const workflow::Prepared prepared = Prepare(*source, workflow::PrepareMode::kRun);
   PrintDiagnostics(*source, prepared, /*as_result=*/false, console);
   if (!prepared.ok()) return kUsage;
   const fabro::Result<environment::ResolvedEnvironment> environment =
       environment::Resolve(source->settings, {.in_place = options.in_place});
   if (!environment.ok()) return console.Fail(environment.error());
-  const Status trusted = CheckTrust(source->settings, *environment, options.trust);
-  if (!trusted.ok()) {
-    (void)console.Fail(trusted.error());
-    return kUsage;
-  }
   if (options.print == "environment") {
     console.Result(environment::ToJson(*environment).Dump());
     return kOk;
@@ -156,6 +178,8 @@ int Run(const RunOptions& options, const GlobalOptions& global, Console& console
     console.Result(runs::EncodeSpec(SpecOf(*source, prepared, *environment, options)));
     return kOk;
   }
+  const Status allowed = MayStart(*source, *environment, options, console);
+  if (!allowed.ok()) return console.Fail(allowed.error());
   for (const environment::Warning& warning : environment->warnings) {
     console.Warn((warning.path.empty() ? "" : warning.path + ": ") + warning.message);
   }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "fabro/base/nearest.h"
+#include "fabro/config/explain.h"
 #include "fabro/config/layer.h"
 #include "fabro/config/resolve.h"
 #include "fabro/config/schema.h"
@@ -91,11 +92,25 @@ TEST(ReadLayerTest, RefusesWithFilePlacePathAndHint) {
   const std::vector<Bad> table = {
       {"[run]\ngoall = \"x\"", "f.toml:2:1: run.goall: unknown key; did you mean 'run.goal'?"},
       {"[rum]\ngoal = \"x\"", "f.toml:1:2: rum: unknown key; did you mean 'run'?"},
-      {"[run.model]\nname = \"x\"", "run.model: not supported yet"},
+      {"[run.pull_request]\nenabled = true", "run.pull_request: not supported yet"},
+      {"\"run.goal\" = \"x\"", "run.goal: no key has this name"},
+      {"[run.agent.mcps.\"a.b\"]\ntype = \"stdio\"", "no key has this name"},
+      {"[run.agent.mcps.db]\ncomand = [\"x\"]", "did you mean 'run.agent.mcps.db.command'?"},
+      {"[run.budget]\ntokens = 0", "a whole number, 1 or more"},
+      {"[run.budget]\ncost_usd = nan", "a number above 0"},
+      {"[run.budget]\non_limit = \"pause|fail\"", "is not supported; write one of"},
+      {"[run.model]\nfallbacks = 1", "a list of models, or a table"},
+      {"[[run.hooks]]\nevent = \"stage_start\"", "either 'script' or 'command'"},
+      {"[[run.hooks]]\nevent = \"stage_begin\"\nscript = \"x\"", "there is no event 'stage_begin'"},
+      {"[[run.hooks]]\nevnt = \"stage_start\"", "did you mean 'event'?"},
+      {"[[run.hooks]]\nevent=\"run_start\"\ntype=\"http\"\nurl=\"http://x\"", "the url is https"},
+      {"[vars]\nx = 1\n[run.inputs]\nx = 2", "run.inputs: is set twice"},
+      {"[sandbox]\nprovider = \"local\"", "sandbox: old key; write [run.environment]"},
       {"[run.environment.docker]\nuser = \"x\"", "run.environment.docker: not supported yet"},
       {"[environments.x]\nprovider = \"local\"", "environments: not supported yet"},
       {"version = 1", "version: old key; write _version"},
-      {"[setup]\ncommands = []", "setup: old key; write [run.prepare]"},
+      {"[setup]\ncommands = 3", "setup.commands: a list of strings"},
+      {"[setup]\ncomands = []", "setup.comands: unknown key"},
       {"_version = 2", "_version: this version of the schema is unknown"},
       {"run = 1", "run: a table is expected"},
       {"[run]\ngoal = 3", "run.goal: a string or { file"},
@@ -178,10 +193,10 @@ TEST(ResolveTest, AnEnvironmentNameThatIsNoneIsRefused) {
   }
 }
 
-TEST(PrintTest, ShowsValuesWithTheirOriginAndNoSecrets) {
+TEST(ExplainTest, ShowsValuesWithTheirOriginAndNoSecrets) {
   const Layer layer =
       MustRead(LayerKind::kProject, "[run]\ngoal='g'\n[run.environment]\nenv={K='s'}");
-  const std::string text = Print(Resolve({layer}).value());
+  const std::string text = ToLines(Explain(Merge({layer})));
   EXPECT_NE(text.find("run.goal = \"g\"  # dir/f.toml:2:1\n"), std::string::npos) << text;
   EXPECT_NE(text.find("run.environment.env.K = \"***\"  # dir/f.toml:4:1\n"), std::string::npos)
       << text;

@@ -73,11 +73,31 @@ std::string DefaultGraph(const fs::path& folder) {
   return (!Exists(graph) && Exists(older) ? older : graph).string();
 }
 
+// ~/.fabro/settings.toml, or what it was called before.
+Status AddMachine(const fs::path& folder, std::vector<Layer>& layers) {
+  const std::string file = (folder / "settings.toml").string();
+  if (Exists(file)) {
+    auto machine = TRY(LoadLayer(LayerKind::kMachine, file));
+    layers.push_back(std::move(machine));
+    return {};
+  }
+  for (const char* older : {"server.toml", "cli.toml"}) {
+    const std::string old_file = (folder / older).string();
+    if (!Exists(old_file)) continue;
+    auto machine = TRY(LoadLayer(LayerKind::kMachine, old_file));
+    machine.notes.push_back(old_file + ": old name, its keys belong into " + file);
+    layers.push_back(std::move(machine));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string FindProjectFile(const std::string& cwd) {
   const fs::path project = FindUpwards(cwd, ".fabro/project.toml");
-  return project.empty() ? std::string() : (project / ".fabro/project.toml").string();
+  if (!project.empty()) return (project / ".fabro/project.toml").string();
+  const fs::path older = FindUpwards(cwd, "fabro.toml");
+  return older.empty() ? std::string() : (older / "fabro.toml").string();
 }
 
 Result<WorkflowFiles> FindWorkflow(std::string_view argument, const Surroundings& around) {
@@ -111,29 +131,35 @@ Result<WorkflowFiles> FindWorkflow(std::string_view argument, const Surroundings
                                : "workflows here are " + names + "; or give the path of a file");
 }
 
-Result<LoadedSettings> Load(std::string_view workflow, const Flags& flags,
-                            const Surroundings& around) {
-  const WorkflowFiles files = TRY(FindWorkflow(workflow, around));
-  std::vector<Layer> layers;
-  if (!around.home.empty()) {
-    auto machine = TRY(LoadLayer(LayerKind::kMachine, around.home + "/.fabro/settings.toml"));
-    layers.push_back(std::move(machine));
-  }
+Result<LoadedLayers> LoadLayers(std::optional<std::string_view> workflow, const Flags& flags,
+                                const Surroundings& around) {
+  LoadedLayers loaded;
+  if (workflow) loaded.files = TRY(FindWorkflow(*workflow, around));
+  if (!around.home.empty()) TRY(AddMachine(around.home + "/.fabro", loaded.layers));
   const std::string project_file = FindProjectFile(around.cwd);
   if (!project_file.empty()) {
     auto project = TRY(LoadLayer(LayerKind::kProject, project_file));
-    layers.push_back(std::move(project));
+    if (project_file.ends_with("/fabro.toml")) {
+      project.notes.push_back(project_file + ": old place, move it to .fabro/project.toml");
+    }
+    loaded.layers.push_back(std::move(project));
   }
-  if (!files.toml.empty()) {
-    auto own = TRY(LoadLayer(LayerKind::kWorkflow, files.toml));
-    layers.push_back(std::move(own));
+  if (!loaded.files.toml.empty()) {
+    auto own = TRY(LoadLayer(LayerKind::kWorkflow, loaded.files.toml));
+    loaded.layers.push_back(std::move(own));
   }
-  if (around.variable) layers.push_back(EnvironmentLayer(around.variable));
+  if (around.variable) loaded.layers.push_back(EnvironmentLayer(around.variable));
   auto given = TRY(FlagLayer(flags));
-  layers.push_back(std::move(given));
+  loaded.layers.push_back(std::move(given));
+  return loaded;
+}
 
+Result<LoadedSettings> Load(std::string_view workflow, const Flags& flags,
+                            const Surroundings& around) {
+  auto found = TRY(LoadLayers(workflow, flags, around));
+  const WorkflowFiles& files = found.files;
   LoadedSettings loaded;
-  auto settings = TRY(Resolve(std::move(layers)));
+  auto settings = TRY(Resolve(std::move(found.layers)));
   loaded.settings = std::move(settings);
   std::optional<std::string>& graph = loaded.settings.graph;
   // [workflow] means the file that names it: it is no default for other workflows.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fabro/base/result.h"
 #include "fabro/config/layer.h"
@@ -29,15 +30,25 @@ struct WorkflowFiles {
 // close.
 Result<WorkflowFiles> FindWorkflow(std::string_view argument, const Surroundings& around);
 
-// .fabro/project.toml of `cwd` or the nearest directory above, or empty.
+// .fabro/project.toml of `cwd` or the nearest directory above, else fabro.toml, or empty.
 std::string FindProjectFile(const std::string& cwd);
+
+// Everything at once: find the files and read the layers. Without `workflow` there is no workflow
+// layer. Old files (cli.toml, server.toml, fabro.toml) are read where the new one is missing, with
+// a note.
+struct LoadedLayers {
+  WorkflowFiles files;
+  std::vector<Layer> layers;
+};
+Result<LoadedLayers> LoadLayers(std::optional<std::string_view> workflow, const Flags& flags,
+                                const Surroundings& around);
 
 struct LoadedSettings {
   Settings settings;               // With `graph` set.
   std::string workflow_directory;  // Where "@path" of the graph starts.
 };
 
-// Everything at once: find the files, read the layers, lay them over one another.
+// LoadLayers, and lays them over one another.
 Result<LoadedSettings> Load(std::string_view workflow, const Flags& flags,
                             const Surroundings& around);
 

@@ -9,33 +9,10 @@
 #include <vector>
 
 #include "fabro/base/byte_size.h"
-#include "fabro/base/duration.h"
+#include "fabro/config/run_settings.h"
 #include "fabro/template/value.h"
 
 namespace fabro::config {
-
-// Lowest first. Flags win.
-enum class LayerKind { kBuiltIn, kMachine, kProject, kWorkflow, kEnvironment, kFlags };
-
-std::string_view ToString(LayerKind kind);
-
-// Where a value was written: "settings.toml:3:1", "FABRO_ENVIRONMENT", "--environment".
-struct Origin {
-  LayerKind layer = LayerKind::kBuiltIn;
-  std::string place;
-
-  friend bool operator==(const Origin&, const Origin&) = default;
-};
-
-// A command that prepares the sandbox before the first node: `script` or `command`, not both.
-struct PrepareStep {
-  std::string script;                // For `sh -c`.
-  std::vector<std::string> command;  // Or an argv.
-  std::map<std::string, std::string> env;
-  Nanos timeout = std::chrono::minutes(5);
-
-  friend bool operator==(const PrepareStep&, const PrepareStep&) = default;
-};
 
 // [run.environment]: what differs from the environment's own definition. Unset: nothing said.
 struct EnvironmentOverrides {
@@ -80,6 +57,19 @@ struct Settings {
   bool clone_enabled = true;
   bool auto_resume = true;
   bool trust_local = false;
+  bool artifact_events = false;
+  bool auto_approve = false;  // [run.execution] approval = "auto".
+  bool dry_run = false;       // [run.execution] mode = "dry_run".
+  bool retros = false;
+  ModelSettings model;
+  Budget budget;
+  AgentSettings agent;
+  std::vector<Hook> hooks;
+  std::map<std::string, LlmProvider> llm_providers;
+  CliSettings cli;
+
+  // For people: old keys, and what a layer asked for and did not get.
+  std::vector<std::string> notes;
 
   // By path ("run.environment.id"); a path that is missing has its built-in value.
   std::map<std::string, Origin, std::less<>> origins;
@@ -89,8 +79,5 @@ struct Settings {
 
   friend bool operator==(const Settings&, const Settings&) = default;
 };
-
-// For `--print=settings`: a line a setting, "run.goal = \"…\"  # settings.toml:3:1".
-std::string Print(const Settings& settings);
 
 }  // namespace fabro::config
