@@ -47,6 +47,8 @@ constexpr Row kRows[] = {
     {ErrorKind::kCanceled, "llm_canceled", "canceled", Code::kCancelled, false, false, "canceled"},
     {ErrorKind::kInvalidToolCall, "llm_invalid_tool_call", "invalid_tool_call",
      Code::kInvalidArgument, false, false, kDeterministic},
+    {ErrorKind::kTooLarge, "llm_answer_too_large", "too_large", Code::kResourceExhausted, false,
+     false, kDeterministic},
     {ErrorKind::kUnsupported, "llm_unsupported", "unsupported", Code::kUnimplemented, false, false,
      kDeterministic},
     {ErrorKind::kConfiguration, "llm_configuration", "configuration", Code::kFailedPrecondition,

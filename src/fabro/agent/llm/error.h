@@ -24,6 +24,7 @@ enum class ErrorKind {
   kStream,   // It broke off, hung or turned to garbage after output began (agent 2.1).
   kCanceled,
   kInvalidToolCall,
+  kTooLarge,       // The answer has more bytes or parts than anybody can use.
   kUnsupported,    // The provider cannot do what the request asks.
   kConfiguration,  // No key, unknown provider, bad base URL.
   kUnknown,

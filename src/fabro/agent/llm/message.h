@@ -18,6 +18,7 @@ enum class Role { kSystem, kDeveloper, kUser, kAssistant, kTool };
 
 struct TextPart {
   std::string text{};
+  std::string signature{};  // Opaque (Gemini's); goes back unchanged.
   friend bool operator==(const TextPart&, const TextPart&) = default;
 };
 
@@ -129,8 +130,8 @@ struct Request {
   ResponseFormat response_format{};
   std::optional<double> temperature{};
   std::optional<double> top_p{};
-  std::optional<std::int64_t>
-      max_tokens;  // Unset: the catalog's limit (capped), or the provider's.
+  // Unset: the catalog's limit (capped), or the provider's.
+  std::optional<std::int64_t> max_tokens{};
   std::vector<std::string> stop_sequences{};
   std::string reasoning_effort{};  // "low", "medium", "high", …; empty: nothing is sent.
   std::string speed{};             // "fast" or empty.

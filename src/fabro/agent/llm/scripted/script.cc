@@ -82,9 +82,9 @@ Status ParseFinish(const Json& value, const std::string& where, ScriptTurn& turn
 // A misspelt key would make a test or a demo say less than it seems to.
 Status OnlyKnownKeys(const Json& value, const std::string& where) {
   for (const auto& [key, unused] : *value.Members()) {
-    static constexpr std::string_view kKeys[] = {"text",     "reasoning",   "tools",  "error",
-                                                 "times",    "retry_after", "finish", "usage",
-                                                 "cost_usd", "hang"};
+    static constexpr std::string_view kKeys[] = {"text",  "reasoning", "tools",       "error",
+                                                 "times", "partial",   "retry_after", "finish",
+                                                 "usage", "cost_usd",  "hang"};
     bool known = false;
     for (const std::string_view name : kKeys) known = known || name == key;
     if (!known) return Bad(where, "unknown key " + key);
@@ -98,6 +98,7 @@ Result<ScriptTurn> ParseTurn(const Json& value, const std::string& where) {
   ScriptTurn turn;
   turn.text = value.StringAt("text");
   turn.reasoning = value.StringAt("reasoning");
+  turn.partial = value.StringAt("partial");
   turn.hang = value.BoolAt("hang");
   if (const Json* tools = value.Find("tools"); tools != nullptr) {
     if (tools->Items() == nullptr) return Bad(where, "tools is a list");

@@ -11,8 +11,8 @@
 //   text        what is said
 //   reasoning   what is thought before
 //   tools       [{"name": …, "args": {…}} or {"name": …, "raw_args": "not JSON"}]
-//   error       fails; with text, text is streamed first. `times`: only so often, then the turn is
-//               answered. `retry_after`: seconds, as a server's header would say
+//   error       fails. `times`: only so often, then the turn is answered. `partial`: text that is
+//               streamed before. `retry_after`: seconds, as a server's header would say
 //   finish      "length", "content_filter": instead of what follows from the turn
 //   usage       {"input", "output", "reasoning", "cache_read", "cache_write"}; absent: estimated
 //   cost_usd    a number
@@ -41,6 +41,7 @@ struct ScriptTurn {
   };
   std::vector<Tool> tools;
   std::optional<ErrorKind> error;
+  std::string partial{};
   std::optional<std::int64_t> error_times;  // Unset: always.
   std::optional<std::chrono::milliseconds> retry_after;
   std::optional<FinishReason> finish;

@@ -161,7 +161,7 @@ Result<Response> Scripted::Call(const Request& request, const Sink& sink, int ca
     return Canceled();
   }
   const std::string prefix = "call_" + std::to_string(step.number);
-  Message message = MessageOf(step.turn, request, prefix);
+  Message message = MessageOf(step.fails ? Saying(step.turn.partial) : step.turn, request, prefix);
   const bool silent = step.fails && message.parts.empty();
   if (!silent) {
     TRY(Emit(sink,
