@@ -63,12 +63,9 @@ Json EventArguments(const llm::ToolCallPart& asked, const Json& arguments) {
 }  // namespace
 
 Status Session::RunCalls(const llm::Response& response, const SubmitIo& io) {
-  std::vector<Call> calls;
-  for (const llm::ToolCallPart* asked : llm::ToolCallsOf(response.message)) {
-    Call call;
-    call.asked = asked;
-    calls.push_back(std::move(call));
-  }
+  const std::vector<const llm::ToolCallPart*> asked = llm::ToolCallsOf(response.message);
+  std::vector<Call> calls(asked.size());
+  for (std::size_t i = 0; i < calls.size(); ++i) calls[i].asked = asked[i];
   // All of them get an answer, or the conversation would be invalid; those past the limit a short
   // one.
   for (std::size_t i = 0; i < calls.size(); ++i) {
