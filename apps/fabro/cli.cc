@@ -52,6 +52,23 @@ void AddRun(CLI::App& app, Command& chosen) {
       "  fabro run build -I target=all -d");
 }
 
+void AddExec(CLI::App& app, Command& chosen) {
+  const auto [command, exec] =
+      Add<ExecOptions>(app, chosen, "exec", "Let an agent work in the current directory");
+  command->add_option("prompt", exec->prompt, "What it should do; - reads standard input")
+      ->required();
+  command->add_option("--model", exec->model, "Model, by id or alias");
+  command->add_option("--provider", exec->provider, "Who answers: anthropic, openai, …");
+  command->add_option("--permissions", exec->permissions, "What it may do without being asked")
+      ->check(CLI::IsMember({"read-only", "read-write", "full"}));
+  command->add_flag("--auto-approve", exec->auto_approve,
+                    "Ask nothing: calls outside the permissions are denied");
+  command->add_option("--output-format", exec->output_format, "text, or json (an event a line)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command->footer("Example:\n  fabro exec \"why does make test fail?\" --permissions read-only");
+}
+
 void AddFollowing(CLI::App& app, Command& chosen) {
   const auto [attach, attached] =
       Add<AttachOptions>(app, chosen, "attach", "Follow a run to its end");
@@ -157,6 +174,7 @@ void Describe(CLI::App& app, GlobalOptions& global, Command& chosen) {
   app.add_flag("-v,--verbose", global.verbose, "More output");
   app.add_option("--storage-dir", global.storage_dir, "State; default ~/.fabro/storage");
   AddRun(app, chosen);
+  AddExec(app, chosen);
   AddFollowing(app, chosen);
   AddWorkflow(app, chosen);
   AddLooking(app, chosen);

@@ -39,6 +39,15 @@ struct RunOptions {
   bool trust = false;
 };
 
+struct ExecOptions {
+  std::string prompt;  // "-": standard input.
+  std::string model;
+  std::string provider;
+  std::string permissions;  // Empty: [cli.exec] permissions, else read-write.
+  std::string output_format = "text";
+  bool auto_approve = false;
+};
+
 struct AttachOptions {
   std::string run;
 };
@@ -131,10 +140,10 @@ struct WorkerOptions {
 };
 
 using Command =
-    std::variant<std::monostate, RunOptions, AttachOptions, ResumeOptions, ValidateOptions,
-                 GraphOptions, PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions,
-                 RmOptions, ArtifactListOptions, ArtifactCopyOptions, SettingsOptions, TrustOptions,
-                 VersionOptions, CompletionOptions, WorkerOptions>;
+    std::variant<std::monostate, ExecOptions, RunOptions, AttachOptions, ResumeOptions,
+                 ValidateOptions, GraphOptions, PsOptions, LogsOptions, InspectOptions,
+                 CancelOptions, WaitOptions, RmOptions, ArtifactListOptions, ArtifactCopyOptions,
+                 SettingsOptions, TrustOptions, VersionOptions, CompletionOptions, WorkerOptions>;
 
 struct CommandLine {
   GlobalOptions global;

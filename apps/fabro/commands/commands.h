@@ -7,6 +7,7 @@
 namespace fabro::cli {
 
 int Run(const RunOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ExecOptions& options, const GlobalOptions& global, Console& console);
 int Run(const AttachOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ResumeOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ValidateOptions& options, const GlobalOptions& global, Console& console);
