@@ -1,6 +1,7 @@
 // A provider that is called over HTTP in one of the four wire formats.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,9 @@
 #include "fabro/agent/llm/wire/exchange.h"
 
 namespace fabro::llm {
+
+// No useful answer is longer; the http::Client of an adapter is made with this.
+inline constexpr std::uint64_t kMaxAnswerBytes = 16 * 1024 * 1024;
 
 enum class Api {
   kAnthropic,         // Messages

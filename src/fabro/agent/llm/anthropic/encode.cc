@@ -87,11 +87,12 @@ Json MessagesOf(const Request& request, const std::string& provider) {
   for (const Message& message : request.messages) {
     if (message.role == Role::kSystem || message.role == Role::kDeveloper) continue;
     const std::string role = message.role == Role::kAssistant ? "assistant" : "user";
-    if (turns.empty() || turns.back().role != role) turns.push_back({role, {}, {}});
     const bool own = MadeBy(message, provider, request.model);
     for (const Part& part : message.parts) {
       Json block = BlockOf(part, own);
       if (block.IsNull()) continue;
+      // Only now: a message of nothing must not part its neighbours.
+      if (turns.empty() || turns.back().role != role) turns.push_back({role, {}, {}});
       const bool result = std::holds_alternative<ToolResultPart>(part);
       (result ? turns.back().results : turns.back().blocks).push_back(std::move(block));
     }
@@ -100,7 +101,6 @@ Json MessagesOf(const Request& request, const std::string& provider) {
   for (Turn& turn : turns) {
     Json::Array content = std::move(turn.results);
     std::move(turn.blocks.begin(), turn.blocks.end(), std::back_inserter(content));
-    if (content.empty()) continue;
     messages.Push(Json::MakeObject().Set("role", turn.role).Set("content", std::move(content)));
   }
   return messages;

@@ -71,7 +71,8 @@ Status GeminiDecoder::Spoken(const Json& part, bool thought) {
 Status GeminiDecoder::Part(const Json& part) {
   const Json* call = part.Find("functionCall");
   if (call == nullptr) {
-    const bool said = part.Find("text") != nullptr || part.Find("thoughtSignature") != nullptr;
+    // The last piece of a stream is often an empty text.
+    const bool said = !part.StringAt("text").empty() || !part.StringAt("thoughtSignature").empty();
     return said ? Spoken(part, part.BoolAt("thought")) : builder_.Alive();
   }
   if (open_) TRY(builder_.Close(*std::exchange(open_, std::nullopt)));
