@@ -61,7 +61,7 @@ def check(root):
     table, findings, graph = table_of(root), [], {}
     for path in sources(root, ("src", "apps")):
         room = room_of(path)
-        test = path.endswith("_test.cc")
+        test = path.endswith("_test.cc") or "/testing/" in path
         for number, line in enumerate(lines_of(root, path), 1):
             match = INCLUDE.match(line)
             if not match:

@@ -184,8 +184,9 @@ Result<RunSummary> Inspect(const RunRef& run) {
   RunSummary summary = TRY(Summarize(*events));
   summary.ref = run;
   summary.live = live;
-  const bool unfinished =
-      summary.status == RunStatus::kStarting || summary.status == RunStatus::kRunning;
+  const bool unfinished = summary.status == RunStatus::kStarting ||
+                          summary.status == RunStatus::kRunning ||
+                          summary.status == RunStatus::kBlocked;
   if (!live && unfinished) {
     const workflow::RunState state = TRY(workflow::Replay(*events));
     const auto created = TRY(events->Last("run.created"));

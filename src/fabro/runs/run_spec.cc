@@ -78,7 +78,9 @@ std::string EncodeSpec(const RunSpec& spec) {
   json.Set("artifacts_include", Json::Strings(spec.artifacts_include));
   json.Set("result_limit", spec.result_limit.bytes()).Set("events_jsonl", spec.events_jsonl);
   json.Set("wall_budget_ns", FromSpan(spec.wall_budget));
-  json.Set("fail_on_budget", spec.fail_on_budget);
+  if (spec.token_budget) json.Set("token_budget", *spec.token_budget);
+  if (spec.cost_budget) json.Set("cost_budget", *spec.cost_budget);
+  json.Set("fail_on_budget", spec.fail_on_budget).Set("auto_approve", spec.auto_approve);
   json.Set("stall_timeout_ns", FromSpan(spec.stall_timeout));
   json.Set("auto_resume", spec.auto_resume).Set("dry_run", spec.dry_run);
   json.Set("in_place", spec.in_place).Set("preserve_sandbox", spec.preserve_sandbox);
@@ -112,7 +114,15 @@ Result<RunSpec> DecodeSpec(std::string_view text) {
       json.IntAt("result_limit", static_cast<std::int64_t>(spec.result_limit.bytes()))));
   spec.events_jsonl = json.BoolAt("events_jsonl");
   spec.wall_budget = ToSpan(json, "wall_budget_ns");
+  if (const std::int64_t tokens = json.IntAt("token_budget"); tokens > 0) {
+    spec.token_budget = tokens;
+  }
+  if (const Json* cost = json.Find("cost_budget")) {
+    if (const double* real = cost->Double()) spec.cost_budget = *real;
+    if (const std::int64_t* whole = cost->Int()) spec.cost_budget = static_cast<double>(*whole);
+  }
   spec.fail_on_budget = json.BoolAt("fail_on_budget");
+  spec.auto_approve = json.BoolAt("auto_approve");
   spec.stall_timeout = ToSpan(json, "stall_timeout_ns");
   spec.auto_resume = json.BoolAt("auto_resume", true);
   spec.dry_run = json.BoolAt("dry_run");

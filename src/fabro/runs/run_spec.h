@@ -50,12 +50,15 @@ struct RunSpec {
   ByteSize result_limit = 1_GiB;
   bool events_jsonl = false;  // `[run.artifacts] events`.
   std::optional<Nanos> wall_budget;
+  std::optional<std::int64_t> token_budget;
+  std::optional<double> cost_budget;   // US dollars.
   bool fail_on_budget = false;         // `on_limit = "fail"`; else the run pauses.
   std::optional<Nanos> stall_timeout;  // Beats the graph's.
   bool auto_resume = true;
   bool dry_run = false;
   bool in_place = false;
   bool preserve_sandbox = false;
+  bool auto_approve = false;  // Gates are answered by their first option.
 
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };

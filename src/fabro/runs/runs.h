@@ -64,9 +64,10 @@ struct RunSummary {
   std::vector<StageSummary> stages;
   std::string run_branch;  // "fabro/run/<id>", when it holds the result.
   std::string final_commit;
-  std::string result;                  // Path of result.tar.zst, or empty.
-  std::string kept_workspace;          // Of a preserved sandbox, on this machine; or empty.
-  std::vector<std::string> artifacts;  // Below `<dir>/artifacts`.
+  std::string result;                       // Path of result.tar.zst, or empty.
+  std::string kept_workspace;               // Of a preserved sandbox, on this machine; or empty.
+  std::vector<std::string> artifacts;       // Below `<dir>/artifacts`.
+  std::vector<std::string> open_questions;  // Ids; kBlocked while there are any (questions.h).
   std::uint64_t last_seq = 0;
   bool live = false;    // A worker holds its lock.
   bool broken = false;  // The store cannot be read; `error` says why, the rest is empty.

@@ -28,14 +28,20 @@ Result<model::Json> StageFiles::Begin(std::uint64_t index, const std::string& st
   model::Json where;
   where.Set("dir", dir).Set("stdout_offset", out.size).Set("stderr_offset", err.size);
   const std::lock_guard lock(mutex_);
-  out_ = std::move(out);
-  err_ = std::move(err);
+  if (open_.size() >= kOpenStages) {
+    open_.erase(std::min_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
+      return a.second.used < b.second.used;
+    }));
+  }
+  open_[index] = {.out = std::move(out), .err = std::move(err), .used = ++begins_};
   return where;
 }
 
-Status StageFiles::Append(provider::Stream stream, std::string_view bytes) {
+Status StageFiles::Append(std::uint64_t index, provider::Stream stream, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
-  File& file = stream == provider::Stream::kStdout ? out_ : err_;
+  const auto found = open_.find(index);
+  if (found == open_.end()) return Failure(Code::kInternal, "output of a stage that never began");
+  File& file = stream == provider::Stream::kStdout ? found->second.out : found->second.err;
   const std::uint64_t room = kLimit.bytes() - std::min(kLimit.bytes(), file.size);
   file.size += bytes.size();
   if (room == 0) return {};

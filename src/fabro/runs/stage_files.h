@@ -1,9 +1,11 @@
 // The output of a run's stages on disk: `stages/001-build@1/stdout.log` and stderr.log, appended as
 // it comes, so that attempts and reruns follow one another in one file and nothing that was shown
-// is lost. Events refer to it by directory and offset. Internal to the room.
+// is lost. Events refer to it by directory and offset. Stages of parallel branches write at once.
+// Internal to the room.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 
@@ -21,7 +23,7 @@ class StageFiles final : public workflow::StageOutput {
   explicit StageFiles(std::string run_dir) : run_dir_(std::move(run_dir)) {}
 
   Result<model::Json> Begin(std::uint64_t index, const std::string& stage_id) override;
-  Status Append(provider::Stream stream, std::string_view bytes) override;
+  Status Append(std::uint64_t index, provider::Stream stream, std::string_view bytes) override;
 
  private:
   struct File {
@@ -31,9 +33,17 @@ class StageFiles final : public workflow::StageOutput {
   Result<File> OpenFile(const std::string& path);
 
   std::string run_dir_;
+  struct Files {
+    File out;
+    File err;
+    std::uint64_t used = 0;  // When, in Begins.
+  };
+  // More stages than this do not run at once; the files of older ones are closed.
+  static constexpr std::size_t kOpenStages = 128;
+
   std::mutex mutex_;
-  File out_;
-  File err_;
+  std::map<std::uint64_t, Files> open_;  // By index; guarded by mutex_, as is the next.
+  std::uint64_t begins_ = 0;
 };
 
 }  // namespace fabro::runs

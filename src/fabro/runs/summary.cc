@@ -52,24 +52,36 @@ void TakeRun(const Event& event, RunSummary& summary) {
     summary.status = RunStatus::kStarting;
   } else if (event.name == "run.resumed") {
     summary.status = RunStatus::kRunning;
+    summary.open_questions.clear();  // They are asked again.
     summary.detail.clear();
     summary.error.clear();
   } else if (event.name == "run.paused") {
     summary.status = RunStatus::kPaused;
     summary.detail = properties.StringAt("reason");
   } else if (event.name == "run.completed") {
+    summary.open_questions.clear();
     summary.status = RunStatus::kSucceeded;
     summary.detail =
         properties.StringAt("status") == "partially_succeeded" ? "partially_succeeded" : "";
     summary.final_commit = properties.StringAt("final_git_commit_sha");
     summary.duration_ms = properties.IntAt("duration_ms");
   } else if (event.name == "run.failed") {
+    summary.open_questions.clear();
     summary.status = RunStatus::kFailed;
     summary.detail = properties.StringAt("reason");
     summary.error = properties.StringAt("error");
     summary.final_commit = properties.StringAt("git_commit_sha");
     summary.duration_ms = properties.IntAt("duration_ms");
   }
+}
+
+// A run that waits for a person is blocked.
+void TakeQuestion(const Event& event, RunSummary& summary) {
+  auto& open = summary.open_questions;
+  const std::string id = event.properties.StringAt("question_id");
+  std::erase(open, id);
+  if (event.name == "interview.started") open.push_back(id);
+  summary.status = open.empty() ? RunStatus::kRunning : RunStatus::kBlocked;
 }
 
 void TakeResult(const Event& event, RunSummary& summary) {
@@ -96,6 +108,8 @@ void Take(const Event& event, RunSummary& summary) {
   if (event.name.starts_with("stage.")) {
     if (summary.status == RunStatus::kStarting) summary.status = RunStatus::kRunning;
     TakeStage(event, summary);
+  } else if (event.name.starts_with("interview.")) {
+    TakeQuestion(event, summary);
   } else if (event.name.starts_with("run.")) {
     TakeRun(event, summary);
     TakeResult(event, summary);

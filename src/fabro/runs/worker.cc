@@ -97,7 +97,8 @@ Result<std::vector<Orphan>> SweepOrphans(const std::string& storage, const Machi
   std::vector<Orphan> orphans;
   for (const RunSummary& run : runs) {
     const bool unfinished = run.status == RunStatus::kStarting ||
-                            run.status == RunStatus::kRunning || run.status == RunStatus::kDead;
+                            run.status == RunStatus::kRunning ||
+                            run.status == RunStatus::kBlocked || run.status == RunStatus::kDead;
     if (run.broken || run.live || !unfinished) continue;
     Orphan orphan{
         .id = run.ref.id, .dir = run.ref.dir, .dead = run.status == RunStatus::kDead, .error = {}};

@@ -82,7 +82,9 @@ Status WorkerRun::Paused(const RunEnd& end) {
   Json properties;
   properties.Set("reason", end.reason);
   if (end.reason == "budget") {
-    properties.Set("limit", "wall").Set("used", Json(state_.active_ms));
+    for (const std::string_view key : {"limit", "used", "max"}) {
+      if (const Json* value = end.budget.Find(key)) properties.Set(key, *value);
+    }
     properties.SetIfAny("message", end.message);
   }
   // Before the event: who reads of a pause finds nothing running any more.

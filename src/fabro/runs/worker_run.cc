@@ -140,22 +140,6 @@ void WorkerRun::OnSignal(int signal_fd) {
   }
 }
 
-Status WorkerRun::LookIntoInbox() {
-  const std::vector<store::InboxItem> items = TRY(inbox_.Pending());
-  const std::lock_guard lock(inbox_mutex_);
-  for (const store::InboxItem& item : items) {
-    if (item.kind == "cancel") {
-      cancel_items_.push_back(item.id);
-      cancelled_by_ = item.body.StringAt("by", "somebody");
-      control_->Cancel(workflow::CancelReason::kUser);
-    } else if (item.kind == "budget") {
-      new_wall_ms_ = item.body.IntAt("wall_ms");
-      budget_items_.push_back(item.id);
-    }
-  }
-  return {};
-}
-
 // --- Phases --------------------------------------------------------------------------------------
 
 SandboxRequest WorkerRun::Request(bool reattach) const {
@@ -197,14 +181,14 @@ Status WorkerRun::Announce() {
   properties.Set("from_seq", state_.last_seq);
   Json interrupted = Json::MakeArray();
   if (state_.phase == workflow::Phase::kInFlight) {
-    interrupted.Push(state_.node + "@" + std::to_string(state_.node_visits[state_.node]));
+    interrupted.Push(state_.stage_id);
   }
   properties.Set("interrupted", std::move(interrupted));
   std::vector<std::string> budgets;
   {
     const std::lock_guard lock(inbox_mutex_);
     budgets = budget_items_;
-    if (new_wall_ms_) properties.Set("budget", Json::MakeObject().Set("wall_ms", *new_wall_ms_));
+    if (!new_budget_.IsNull()) properties.Set("budget", new_budget_);
   }
   TRY(log_.Emit("run.resumed", std::move(properties)));
   for (const std::string& item : budgets) TRY(inbox_.Done(item));
@@ -349,14 +333,21 @@ Result<RunEnd> WorkerRun::RunStages() {
   }
   std::optional<Nanos> wall = spec_.wall_budget;
   if (state_.wall_budget_ms > 0) wall = std::chrono::milliseconds(state_.wall_budget_ms);
+  std::optional<std::int64_t> tokens = spec_.token_budget;
+  if (state_.token_budget > 0) tokens = state_.token_budget;
+  std::optional<double> cost = spec_.cost_budget;
+  if (state_.cost_budget > 0) cost = state_.cost_budget;
   workflow::EngineConfig config{
       .run = spec_.id,
       .goal = std::string(graph_.attributes.Text("goal", spec_.goal)),
       .work_dir = workplace_ ? workplace_->sandbox->WorkingDirectory() : std::string(),
       .base_sha = base_sha_,
       .dry_run = spec_.dry_run,
+      .auto_approve = spec_.auto_approve,
       .stall_timeout = spec_.stall_timeout,
       .wall_budget = wall,
+      .token_budget = tokens,
+      .cost_budget = cost,
       .fail_on_budget = spec_.fail_on_budget,
       .workspace_is_users = workplace_ && workplace_->workspace_is_users};
   config.before_checkpoint = [this]() -> Status {
@@ -372,7 +363,9 @@ Result<RunEnd> WorkerRun::RunStages() {
       .output = files_,
       .control = *control_,
       .clock = RealClock(),
-      .sleeper = workflow::RealSleeper()};
+      .sleeper = workflow::RealSleeper(),
+      .interviews = &interviews_,
+      .answer_taken = [this](const std::string& item) { (void)inbox_.Done(item); }};
   auto engine = workflow::Engine::Make(graph_, std::move(config), deps, state_, log_);
   if (!engine.ok()) return FailedEnd(engine.error().ToString(), "bootstrap_failed");
   return (*engine)->Run();

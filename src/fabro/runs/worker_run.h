@@ -48,6 +48,7 @@ class WorkerRun {
   model::Json Answer(const model::Json& request);
   void OnSignal(int signal_fd);
   Status LookIntoInbox();
+  void TakeAnswer(const store::InboxItem& item);
 
   // The phases, in their order. A RunEnd ends the run before its first stage.
   Status Announce();
@@ -83,11 +84,13 @@ class WorkerRun {
   std::vector<model::Event> completed_;  // Stages whose artifacts are to be collected.
   std::set<std::string> captured_;       // Of their artifacts, those whose events are on disk.
 
+  workflow::Interviews interviews_;
   std::mutex inbox_mutex_;
-  std::vector<std::string> cancel_items_;  // Guarded by inbox_mutex_, as are the three below.
+  std::set<std::string> seen_items_;  // Guarded by inbox_mutex_, as are the five below.
+  std::vector<std::string> cancel_items_;
   std::vector<std::string> budget_items_;
   std::string cancelled_by_;
-  std::optional<std::int64_t> new_wall_ms_;
+  model::Json new_budget_;  // {wall_ms, tokens, cost_usd}; null: none.
   std::atomic<int> signals_ = 0;
 
   workflow::Graph graph_;

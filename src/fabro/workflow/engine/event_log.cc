@@ -1,5 +1,7 @@
 #include "fabro/workflow/engine/event_log.h"
 
+#include <algorithm>
+
 namespace fabro::workflow {
 
 model::Event EventLog::Make(std::string name, model::Json properties) {
@@ -15,7 +17,7 @@ model::Event EventLog::Make(std::string name, model::Json properties) {
   return event;
 }
 
-Status EventLog::Store(std::vector<model::Event> events) {
+Status EventLog::StoreLocked(std::vector<model::Event> events) {
   TRY_IN("storing " + events.front().name, store_.Append(events));
   Touch();
   for (const model::Event& event : events) {
@@ -23,6 +25,23 @@ Status EventLog::Store(std::vector<model::Event> events) {
     if (listener_) listener_(event);
   }
   return {};
+}
+
+Status EventLog::Store(std::vector<model::Event> events) {
+  const std::lock_guard lock(mutex_);
+  return StoreLocked(std::move(events));
+}
+
+Status EventLog::StoreFrom(const std::function<std::vector<model::Event>(const RunState&)>& make) {
+  const std::lock_guard lock(mutex_);
+  std::vector<model::Event> events = make(state_);
+  return events.empty() ? Status() : StoreLocked(std::move(events));
+}
+
+std::uint64_t EventLog::NextIndex() {
+  const std::lock_guard lock(mutex_);
+  promised_ = std::max(promised_, state_.stages);
+  return promised_++;
 }
 
 Status EventLog::Store(model::Event event) {

@@ -111,6 +111,10 @@ std::string FailureSignature(std::string_view node, const StageFailure& failure)
       failure.failure_class != FailureClass::kStructural) {
     return {};
   }
+  return SignatureOf(node, failure);
+}
+
+std::string SignatureOf(std::string_view node, const StageFailure& failure) {
   std::string signature(node);
   signature += '|';
   signature += ToString(failure.failure_class);

@@ -43,9 +43,21 @@ struct StageOutcome {
   std::string notes;
   std::optional<StageFailure> failure;  // Set exactly when `status` is failed, or was before 10.3.
   bool retry_requested = false;         // Retried whatever the class.
+  // The stage did not end: the worker stops, and a resume runs the stage again. Nothing of the
+  // outcome is stored.
+  bool suspended = false;
   model::Json details = model::Json::MakeObject();  // Of the handler, into stage.completed.
+  // Of agents and prompts, into stage.completed: {model, provider, input_tokens, …}; null: none.
+  model::Json usage;
+  std::string response;                    // The whole text; `response.<node>` is the handler's.
+  std::vector<std::string> files_touched;  // Sorted, unique.
 
   static StageOutcome Succeeded() { return {}; }
+  static StageOutcome Suspended() {
+    StageOutcome outcome;
+    outcome.suspended = true;
+    return outcome;
+  }
   static StageOutcome Failed(std::string message,
                              FailureClass failure_class = FailureClass::kDeterministic);
 };
@@ -60,7 +72,9 @@ struct Modifiers {
 };
 void ApplyModifiers(const Modifiers& modifiers, StageOutcome& outcome);
 
-// "node|class|message" of section 13.3; empty for classes that do not count.
+// "node|class|message" of section 13.3, whatever the class.
+std::string SignatureOf(std::string_view node, const StageFailure& failure);
+// The same; empty for classes that do not count.
 std::string FailureSignature(std::string_view node, const StageFailure& failure);
 
 }  // namespace fabro::workflow

@@ -20,18 +20,35 @@ bool IsAlnum(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// The text after an accelerator of section 5A, forms 1 to 3, or all of it.
-std::string_view WithoutAccelerator(std::string_view text) {
+struct Accelerated {
+  std::string_view key;  // Empty: the text has none.
+  std::string_view rest;
+};
+
+// The three forms of section 5A.
+Accelerated SplitAccelerator(std::string_view text) {
   if (text.starts_with('[')) {
     const std::size_t close = text.find(']');
-    if (close != std::string_view::npos && close > 1) return Trimmed(text.substr(close + 1));
+    if (close != std::string_view::npos && close > 1) {
+      return {text.substr(1, close - 1), Trimmed(text.substr(close + 1))};
+    }
   }
   std::size_t key = 0;
   while (key < text.size() && key < 3 && IsAlnum(text[key])) ++key;
-  if (key == 0) return text;
-  if (text.substr(key).starts_with(") ")) return Trimmed(text.substr(key + 2));
-  if (text.substr(key).starts_with(" - ")) return Trimmed(text.substr(key + 3));
-  return text;
+  if (key == 0) return {{}, text};
+  if (text.substr(key).starts_with(") "))
+    return {text.substr(0, key), Trimmed(text.substr(key + 2))};
+  if (text.substr(key).starts_with(" - ")) {
+    return {text.substr(0, key), Trimmed(text.substr(key + 3))};
+  }
+  return {{}, text};
+}
+
+// Bytes of the first character.
+std::size_t FirstCharacter(std::string_view text) {
+  std::size_t size = text.empty() ? 0 : 1;
+  while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) ++size;
+  return size;
 }
 
 // Written weights are checked by the validator; what cannot be read counts as unset.
@@ -153,8 +170,14 @@ std::uint64_t RandomDraw(std::string_view run_id, std::string_view node, std::ui
   return hash ^ (hash >> 31U);
 }
 
+std::string AcceleratorKey(std::string_view label) {
+  const std::string_view text = Trimmed(label);
+  const Accelerated split = SplitAccelerator(text);
+  return std::string(split.key.empty() ? text.substr(0, FirstCharacter(text)) : split.key);
+}
+
 std::string NormalizedLabel(std::string_view label) {
-  std::string text(WithoutAccelerator(Trimmed(label)));
+  std::string text(SplitAccelerator(Trimmed(label)).rest);
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return text;
 }

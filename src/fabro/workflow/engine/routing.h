@@ -36,6 +36,10 @@ std::optional<EdgeChoice> SelectEdge(const GraphIndex& index, std::size_t node,
 // The same number for the same stage of the same run, so that a repeated selection is the same.
 std::uint64_t RandomDraw(std::string_view run_id, std::string_view node, std::uint64_t visit);
 
+// The key of an option by its accelerator ("[K] text", "K) text", "K - text"), else its first
+// character, as written; empty for an empty text (section 5A).
+std::string AcceleratorKey(std::string_view label);
+
 // Lower case, trimmed, without an accelerator ("[Y] ", "Y) ", "Y - ").
 std::string NormalizedLabel(std::string_view label);
 

@@ -33,45 +33,51 @@ void AddFailure(const Node& node, const StageOutcome& outcome, Json& properties)
   properties.SetIfAny("failure_signature", FailureSignature(node.id, *outcome.failure));
 }
 
+// The engine runs these itself: they are walks of their own.
+bool IsWalk(NodeKind kind) { return kind == NodeKind::kParallel || kind == NodeKind::kManagerLoop; }
+
 }  // namespace
 
-std::string Engine::StageId(const Node& node) const {
-  const auto found = state_.node_visits.find(node.id);
-  const std::uint64_t visit = found == state_.node_visits.end() ? 1 : found->second;
-  return node.id + "@" + std::to_string(visit);
+model::Event Engine::ScopeEvent(std::string name, Json properties) const {
+  properties.SetIfAny("scope", inside_.scope);
+  return log_.Make(std::move(name), std::move(properties));
 }
 
-model::Event Engine::StageEvent(std::string name, const Node& node, Json properties) {
-  model::Event event = log_.Make(std::move(name), std::move(properties));
+model::Event Engine::StageEvent(std::string name, const Node& node, Json properties) const {
+  model::Event event = ScopeEvent(std::move(name), std::move(properties));
   event.node_id = node.id;
   event.node_label = std::string(node.Label());
-  event.stage_id = StageId(node);
+  event.stage_id = state_.stage_id;
   return event;
 }
 
-Status Engine::RunStage(const Node& node, bool rerun) {
+Result<bool> Engine::RunStage(const Node& node, bool rerun) {
   const auto began = deps_.clock.SteadyNow();
-  if (!rerun) state_.attempt = 1;
   StageOutcome outcome = TRY(RunAttempts(node, rerun));
+  if (outcome.suspended) return false;
   const auto partial = TRY(GetBool(node.attributes, "allow_partial"));
   const auto automatic = TRY(GetBool(node.attributes, "auto_status"));
   ApplyModifiers(
       {.allow_partial = partial.value_or(false), .auto_status = automatic.value_or(false)},
       outcome);
-  return Complete(node, outcome, MillisSince(began, deps_.clock));
+  TRY(Complete(node, outcome, MillisSince(began, deps_.clock)));
+  return true;
 }
 
 Result<StageOutcome> Engine::RunAttempts(const Node& node, bool rerun) {
   const RetryPolicy policy = TRY(ResolveRetryPolicy(graph_, node));
-  for (;;) {
-    TRY(StartAttempt(node, policy.max_attempts, rerun));
-    rerun = false;
-    StageOutcome outcome = CallHandler(node);
-    if (deps_.control.cancelled() != CancelReason::kNone &&
-        outcome.status == StageStatus::kFailed) {
+  const bool goes_on = rerun && IsWalk(node.kind);  // Its own stages run again, not it.
+  asked_before_ = {};
+  if (rerun) asked_before_ = {.question = state_.question, .answer = state_.answer};
+  for (bool first = true;; first = false) {
+    if (!first || !goes_on) TRY(StartAttempt(node, policy.max_attempts, first && rerun));
+    StageOutcome outcome = TRY(CallHandler(node));
+    asked_before_ = {};
+    if (outcome.suspended) return outcome;
+    if (control_.cancelled() != CancelReason::kNone && outcome.status == StageStatus::kFailed) {
       outcome = CancelledOutcome();
     }
-    if (deps_.control.cancelled() == CancelReason::kStall) {
+    if (control_.cancelled() == CancelReason::kStall && IsMain()) {
       Json idle;
       const auto span = deps_.clock.SteadyNow() - log_.last_activity();
       idle.Set("idle_seconds", std::chrono::duration_cast<std::chrono::seconds>(span).count());
@@ -88,6 +94,7 @@ Result<StageOutcome> Engine::RunAttempts(const Node& node, bool rerun) {
     }
     const bool go_on = TRY(WaitForRetry(node, policy, outcome));
     if (!go_on) return CancelledOutcome();
+    if (BudgetEnd()) return StageOutcome::Suspended();
   }
 }
 
@@ -96,29 +103,43 @@ Result<bool> Engine::WaitForRetry(const Node& node, const RetryPolicy& policy,
                                   const StageOutcome& outcome) {
   const Nanos delay = RetryDelay(policy, state_.attempt, Jitter());
   Json failed;
-  failed.Set("index", Json(state_.stages - 1));
+  failed.Set("index", Json(state_.index));
   AddFailure(node, outcome, failed);
   failed.Set("will_retry", true);
   Json retrying;
-  retrying.Set("index", Json(state_.stages - 1)).Set("attempt", Json(state_.attempt + 1));
+  retrying.Set("index", Json(state_.index)).Set("attempt", Json(state_.attempt + 1));
   retrying.Set("max_attempts", Json(policy.max_attempts));
   retrying.Set("delay_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
   std::vector<model::Event> events;
   events.push_back(StageEvent("stage.failed", node, std::move(failed)));
   events.push_back(StageEvent("stage.retrying", node, std::move(retrying)));
   TRY(log_.Store(std::move(events)));
-  return deps_.sleeper.Sleep(delay, deps_.control.cancel_fd());
+  const EventLog::Waiting waiting(log_);
+  return deps_.sleeper.Sleep(delay, control_.cancel_fd());
 }
 
 Status Engine::StartAttempt(const Node& node, std::uint32_t max_attempts, bool rerun) {
   const bool in_flight = state_.phase == Phase::kInFlight;
-  const std::uint64_t index = in_flight ? state_.stages - 1 : state_.stages;
-  const std::uint64_t visit = state_.node_visits[node.id] + (in_flight ? 0 : 1);
-  const std::string stage_id = node.id + "@" + std::to_string(visit);
+  std::uint64_t index = state_.index;
+  std::uint64_t visit = state_.visit;
+  std::string stage_id = state_.stage_id;
+  if (!in_flight) {
+    const Counters::Visit next = state_.counters->Next(node.id);
+    index = log_.NextIndex();
+    visit = next.count;
+    stage_id = node.id + "@" + std::to_string(next.ordinal);
+  }
   Json properties;
   properties.Set("index", Json(index)).Set("handler_type", KindName(node.kind));
-  properties.Set("attempt", Json(state_.attempt)).Set("max_attempts", Json(max_attempts));
+  properties.Set("attempt", Json(in_flight ? state_.attempt : 1U));
+  properties.Set("max_attempts", Json(max_attempts)).Set("visit", Json(visit));
   if (rerun) properties.Set("rerun", true);
+  if (node.kind == NodeKind::kAgent || node.kind == NodeKind::kPrompt) {
+    const std::string fidelity = FidelityOf(node);
+    properties.Set("fidelity", fidelity);
+    if (fidelity == "full") properties.SetIfAny("thread_key", ThreadOf(node));
+    degrade_ = false;
+  }
   Json output = TRY(deps_.output.Begin(index, stage_id));
   if (!output.IsNull()) properties.Set("output", std::move(output));
   model::Event event = StageEvent("stage.started", node, std::move(properties));
@@ -126,29 +147,8 @@ Status Engine::StartAttempt(const Node& node, std::uint32_t max_attempts, bool r
   return log_.Store(std::move(event));
 }
 
-StageOutcome Engine::CallHandler(const Node& node) {
-  auto timeout = GetDuration(node.attributes, "timeout");
-  if (!timeout.ok()) return StageOutcome::Failed(timeout.error().message);
-  const StageTask task{.graph = graph_,
-                       .node = node,
-                       .stage_id = StageId(node),
-                       .attempt = state_.attempt,
-                       .timeout = *timeout,
-                       .sandbox = deps_.sandbox,
-                       .dry_run = config_.dry_run,
-                       .cancel_fd = deps_.control.cancel_fd(),
-                       // The sequence number keeps ids apart over resumes.
-                       .exec_id = config_.run.value() + "/" + std::to_string(state_.last_seq) +
-                                  "." + std::to_string(++execs_),
-                       .output = [this](provider::Stream stream, std::string_view bytes) {
-                         log_.Touch();
-                         return deps_.output.Append(stream, bytes);
-                       }};
-  return deps_.handlers.at(node.kind)->Run(task);
-}
-
 StageOutcome Engine::CancelledOutcome() const {
-  switch (deps_.control.cancelled()) {
+  switch (control_.cancelled()) {
     case CancelReason::kBudget:
       return StageOutcome::Failed("the wall budget is spent", FailureClass::kBudgetExhausted);
     case CancelReason::kStall:
@@ -156,6 +156,12 @@ StageOutcome Engine::CancelledOutcome() const {
                                   FailureClass::kCanceled);
     case CancelReason::kTerminated:
       return StageOutcome::Failed("the worker was told to end", FailureClass::kCanceled);
+    case CancelReason::kJoined: {
+      StageOutcome outcome;
+      outcome.status = StageStatus::kSkipped;
+      outcome.notes = "cancelled: the join was decided without this branch";
+      return outcome;
+    }
     case CancelReason::kNone:
     case CancelReason::kUser:
       break;
@@ -183,29 +189,28 @@ Result<Json> Engine::Offload(const StageOutcome& outcome) const {
 
 Status Engine::Complete(const Node& node, const StageOutcome& outcome, std::int64_t duration_ms) {
   Json updates = TRY(Offload(outcome));
-  auto signatures = state_.loop_failure_signatures;
-  if (outcome.failure) {
-    const std::string signature = FailureSignature(node.id, *outcome.failure);
-    if (!signature.empty()) ++signatures[signature];
-  }
+  const auto signatures = state_.counters->Count(
+      outcome.failure ? FailureSignature(node.id, *outcome.failure) : std::string());
   Json counts = Json::MakeObject();
   for (const auto& [signature, count] : signatures) counts.Set(signature, Json(count));
   const RetryPolicy policy = TRY(ResolveRetryPolicy(graph_, node));
   Json completed;
-  completed.Set("index", Json(state_.stages - 1)).Set("duration_ms", duration_ms);
+  completed.Set("index", Json(state_.index)).Set("duration_ms", duration_ms);
   completed.Set("handler_type", KindName(node.kind)).Set("status", ToString(outcome.status));
   completed.SetIfAny("preferred_label", outcome.preferred_label);
   completed.Set("suggested_next_ids", Json::Strings(outcome.suggested_next_ids));
   AddFailure(node, outcome, completed);
   completed.Set("context_updates", std::move(updates));
   completed.Set("loop_failure_signatures", std::move(counts)).SetIfAny("notes", outcome.notes);
-  completed.Set("files_touched", Json::MakeArray());
+  completed.Set("files_touched", Json::Strings(outcome.files_touched));
+  if (!outcome.usage.IsNull()) completed.Set("usage", outcome.usage);
+  if (outcome.response.size() <= kOffloadSize) completed.SetIfAny("response", outcome.response);
   completed.Set("attempt", Json(state_.attempt)).Set("max_attempts", Json(policy.max_attempts));
   completed.Set("details", outcome.details);
   std::vector<model::Event> events;
   if (outcome.status == StageStatus::kFailed) {
     Json failed;
-    failed.Set("index", Json(state_.stages - 1));
+    failed.Set("index", Json(state_.index));
     AddFailure(node, outcome, failed);
     failed.Set("will_retry", false);
     events.push_back(StageEvent("stage.failed", node, std::move(failed)));

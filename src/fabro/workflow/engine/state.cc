@@ -1,7 +1,9 @@
 #include "fabro/workflow/engine/state.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 namespace fabro::workflow {
 namespace {
@@ -9,7 +11,8 @@ namespace {
 using model::Event;
 using model::Json;
 
-constexpr std::size_t kPage = 512;  // Events read at once.
+constexpr std::size_t kPage = 512;            // Events read at once.
+constexpr std::size_t kRecordedText = 20000;  // Bytes of a response kept for preambles.
 
 template <typename Map>
 Json CountsToJson(const Map& counts) {
@@ -45,121 +48,152 @@ void SetOrErase(std::map<std::string, Json>& context, const std::string& key,
   }
 }
 
-void Started(const Event& event, RunState& state) {
-  const Json& properties = event.properties;
-  const auto attempt = static_cast<std::uint32_t>(properties.IntAt("attempt", 1));
-  // A first attempt is a new visit; a further attempt or a rerun belongs to the one in flight.
-  const bool same_visit = state.phase == Phase::kInFlight && state.node == event.node_id;
-  if (!same_visit) {
-    ++state.node_visits[event.node_id];
-    ++state.stages;
-  }
-  state.phase = Phase::kInFlight;
-  state.node = event.node_id;
-  state.attempt = attempt;
-  state.context["current_node"] = Json(event.node_id);
-  state.context["internal.node_visit_count"] = Json(state.node_visits[event.node_id]);
+std::uint64_t OrdinalIn(const std::string& stage_id) {
+  std::uint64_t ordinal = 1;
+  const std::size_t at = stage_id.rfind('@');
+  if (at == std::string::npos) return ordinal;
+  std::from_chars(stage_id.data() + at + 1, stage_id.data() + stage_id.size(), ordinal);
+  return ordinal;
 }
 
-void Completed(const Event& event, RunState& state) {
+void Started(const Event& event, Traversal& walk, RunState& state) {
+  const Json& properties = event.properties;
+  // A first attempt is a new visit; a further attempt or a rerun belongs to the one in flight.
+  const bool same_visit = walk.phase == Phase::kInFlight && walk.stage_id == event.stage_id;
+  if (!same_visit) {
+    const std::uint64_t ordinal = OrdinalIn(event.stage_id);
+    walk.stage_id = event.stage_id;
+    walk.visit =
+        static_cast<std::uint64_t>(properties.IntAt("visit", static_cast<std::int64_t>(ordinal)));
+    walk.index = static_cast<std::uint64_t>(properties.IntAt("index"));
+    walk.began_ms = UnixMillis(event.ts);
+    walk.counters->Saw(event.node_id, {.ordinal = ordinal, .count = walk.visit});
+    walk.question_id.clear();
+    walk.question.reset();
+    walk.answer.reset();
+    state.stages = std::max(state.stages, walk.index + 1);
+  }
+  walk.phase = Phase::kInFlight;
+  walk.node = event.node_id;
+  walk.attempt = static_cast<std::uint32_t>(properties.IntAt("attempt", 1));
+  walk.context["current_node"] = Json(event.node_id);
+  walk.context["internal.node_visit_count"] = Json(walk.visit);
+  SetOrErase(walk.context, "internal.fidelity", properties.StringAt("fidelity"));
+  SetOrErase(walk.context, "internal.thread_id", properties.StringAt("thread_key"));
+}
+
+StageRecord RecordOf(const Event& event, const std::string& kind, const std::string& status) {
+  const Json& properties = event.properties;
+  StageRecord record{.node = event.node_id,
+                     .kind = kind,
+                     .status = status,
+                     .error = properties.StringAt("error"),
+                     .output = {},
+                     .response = {},
+                     .details = {},
+                     .usage = {},
+                     .files = properties.StringsAt("files_touched")};
+  if (const Json* details = properties.Find("details")) record.details = *details;
+  if (const Json* usage = properties.Find("usage")) record.usage = *usage;
+  if (const Json* updates = properties.Find("context_updates")) {
+    record.output = updates->StringAt("command.output");
+    record.response = updates->StringAt("response." + event.node_id).substr(0, kRecordedText);
+  }
+  return record;
+}
+
+void Completed(const Event& event, Traversal& walk, RunState& state) {
   const Json& properties = event.properties;
   const std::string kind = properties.StringAt("handler_type");
   const std::string word = properties.StringAt("status");
-  state.phase = kind == "exit" ? Phase::kFinished : Phase::kCompleted;
-  state.node = event.node_id;
-  state.status = ParseStageStatus(word).value_or(StageStatus::kFailed);
-  state.suggested_next_ids = properties.StringsAt("suggested_next_ids");
-  state.failure.reset();
+  CloseInner(event.stage_id, walk);
+  walk.phase = kind == "exit" ? Phase::kFinished : Phase::kCompleted;
+  walk.node = event.node_id;
+  walk.status = ParseStageStatus(word).value_or(StageStatus::kFailed);
+  walk.suggested_next_ids = properties.StringsAt("suggested_next_ids");
+  walk.failure.reset();
+  walk.question.reset();
+  walk.answer.reset();
   const Json* details = properties.Find("details");
-  state.sandbox_lost = details != nullptr && details->BoolAt("sandbox_lost");
-  if (state.status == StageStatus::kFailed) {
-    state.failure = StageFailure{properties.StringAt("error"),
-                                 ParseFailureClass(properties.StringAt("failure_class"))
-                                     .value_or(FailureClass::kDeterministic)};
+  walk.sandbox_lost = details != nullptr && details->BoolAt("sandbox_lost");
+  if (walk.status == StageStatus::kFailed) {
+    walk.failure = StageFailure{properties.StringAt("error"),
+                                ParseFailureClass(properties.StringAt("failure_class"))
+                                    .value_or(FailureClass::kDeterministic)};
   }
-  state.completed_nodes.push_back(event.node_id);
-  state.node_outcomes[event.node_id] = word;
-  state.checkpoint_sha.clear();
-  state.checkpointed = false;
-  state.last_was_start = kind == "start";
+  walk.completed_nodes.push_back(event.node_id);
+  walk.node_outcomes[event.node_id] = word;
+  walk.records.push_back(RecordOf(event, kind, word));
+  walk.counters->SawSignatures(CountsOf(properties.Find("loop_failure_signatures")));
+  ++state.finished_attempts[event.node_id];
   state.fruitless_resumes = 0;
-  state.loop_failure_signatures = CountsOf(properties.Find("loop_failure_signatures"));
+  if (&walk == &state) {
+    state.checkpoint_sha.clear();
+    state.checkpointed = false;
+    state.last_was_start = kind == "start";
+  }
   if (const Json* updates = properties.Find("context_updates");
       updates != nullptr && updates->Members() != nullptr) {
-    for (const auto& [key, value] : *updates->Members()) state.context[key] = value;
+    for (const auto& [key, value] : *updates->Members()) walk.context[key] = value;
   }
-  if (state.status != StageStatus::kFailed) {
-    state.node_retries.erase(event.node_id);
-    state.context.erase("internal.retry_count." + event.node_id);
+  if (walk.status != StageStatus::kFailed) {
+    walk.node_retries.erase(event.node_id);
+    walk.context.erase("internal.retry_count." + event.node_id);
   }
   if (kind == "conditional") return;  // Transparent for routing (3.6).
-  state.context["outcome"] = Json(word);
-  SetOrErase(state.context, "preferred_label", properties.StringAt("preferred_label"));
-  const bool failed = state.failure.has_value();
-  SetOrErase(state.context, "failure_class", failed ? properties.StringAt("failure_class") : "");
-  SetOrErase(state.context, "failure_signature",
+  walk.context["outcome"] = Json(word);
+  SetOrErase(walk.context, "preferred_label", properties.StringAt("preferred_label"));
+  const bool failed = walk.failure.has_value();
+  SetOrErase(walk.context, "failure_class", failed ? properties.StringAt("failure_class") : "");
+  SetOrErase(walk.context, "failure_signature",
              failed ? properties.StringAt("failure_signature") : "");
-  if (kind != "start" && kind != "exit") state.last_work_status = word;
+  if (kind != "start" && kind != "exit") walk.last_work_status = word;
 }
 
-void Retrying(const Event& event, RunState& state) {
-  state.attempt = static_cast<std::uint32_t>(event.properties.IntAt("attempt", 1));
-  const std::uint64_t retries = ++state.node_retries[event.node_id];
-  state.context["internal.retry_count." + event.node_id] = Json(retries);
+void Retrying(const Event& event, Traversal& walk, RunState& state) {
+  walk.attempt = static_cast<std::uint32_t>(event.properties.IntAt("attempt", 1));
+  const std::uint64_t retries = ++walk.node_retries[event.node_id];
+  walk.context["internal.retry_count." + event.node_id] = Json(retries);
+  ++state.finished_attempts[event.node_id];
 }
 
-// A jump back from the exit is routed without a stage.
-void Routed(const Event& event, RunState& state) {
-  state.phase = Phase::kRouted;
-  state.node = event.properties.StringAt("from_node");
-  state.next_node = event.properties.StringAt("to_node");
-}
-
-void Resumed(const Event& event, RunState& state) {
-  ++state.resumes;
-  if (const Json* budget = event.properties.Find("budget")) {
-    state.wall_budget_ms = budget->IntAt("wall_ms", state.wall_budget_ms);
+// A jump back from the exit is routed without a stage. Only the run's own walk has checkpoints, and
+// waits for one before it goes on.
+void Routed(const Event& event, Traversal& walk, const RunState& state) {
+  const Json& properties = event.properties;
+  walk.previous_node = properties.StringAt("from_node");
+  walk.next_node = properties.StringAt("to_node");
+  walk.entry_fidelity = properties.StringAt("fidelity");
+  walk.entry_thread = properties.StringAt("thread_id");
+  if (&walk == &state) {
+    walk.phase = Phase::kRouted;
+    walk.node = walk.previous_node;
+  } else {
+    walk.phase = Phase::kAtNode;
+    walk.node = walk.next_node;
   }
-  ++state.fruitless_resumes;
-  state.cancel_requested = false;
-  // A person who continues a run that had failed wants the stage that failed it to be tried again.
-  // So does one whose sandbox was lost under it, even when the worker died before it could say so.
-  if ((state.ended || state.sandbox_lost) && state.phase == Phase::kCompleted) {
+}
+
+// In one transaction with the edge that was chosen (13.4).
+void Restarted(const Event& event, Traversal& walk) {
+  walk.completed_nodes.clear();
+  walk.node_outcomes.clear();
+  walk.node_retries.clear();
+  walk.records.clear();
+  walk.counters->ForgetVisits();
+  walk.restart_failure_signatures = CountsOf(event.properties.Find("restart_failure_signatures"));
+  ++walk.restarts;
+}
+
+void Checkpointed(const Event& event, RunState& state) {
+  ++state.checkpoints;
+  const std::string sha = event.properties.StringAt("git_commit_sha");
+  if (!sha.empty()) state.git_commit_sha = sha;
+  state.checkpoint_sha = sha;
+  state.checkpointed = true;
+  if (state.phase == Phase::kRouted) {
     state.phase = Phase::kAtNode;
-    state.sandbox_lost = false;
-    state.loop_failure_signatures.clear();
-  }
-  state.ended = false;
-  state.spell_began_ms = UnixMillis(event.ts);
-}
-
-// Time up to the last event before this one counts as running; what a dead worker did after its
-// last event is not known.
-void EndSpell(RunState& state, std::int64_t until_ms) {
-  if (state.spell_began_ms != 0 && until_ms > state.spell_began_ms) {
-    state.active_ms += until_ms - state.spell_began_ms;
-  }
-  state.spell_began_ms = 0;
-}
-
-void LifeEvent(const Event& event, RunState& state) {
-  const std::int64_t now = UnixMillis(event.ts);
-  if (event.name == "run.started") {
-    state.started = true;
-    state.spell_began_ms = now;
-  } else if (event.name == "run.resumed") {
-    EndSpell(state, state.last_event_ms);
-    Resumed(event, state);
-  } else if (event.name == "run.paused") {
-    EndSpell(state, now);
-    state.fruitless_resumes = 0;  // A pause is no failure of a resume.
-  } else if (event.name == "run.completed" || event.name == "run.failed") {
-    EndSpell(state, now);
-    state.ended = true;
-    state.succeeded = event.name == "run.completed";
-  } else if (event.name == "run.notice" &&
-             event.properties.StringAt("code") == "cancel_requested") {
-    state.cancel_requested = true;
+    state.node = state.next_node;
   }
 }
 
@@ -183,27 +217,24 @@ std::int64_t UnixMillis(std::string_view text) {
 }
 
 void Apply(const Event& event, RunState& state) {
-  if (event.name == "stage.started") {
-    Started(event, state);
-  } else if (event.name == "stage.completed") {
-    Completed(event, state);
-  } else if (event.name == "stage.retrying") {
-    Retrying(event, state);
-  } else if (event.name == "edge.selected") {
-    Routed(event, state);
-  } else if (event.name == "checkpoint.completed") {
-    ++state.checkpoints;
-    const std::string sha = event.properties.StringAt("git_commit_sha");
-    if (!sha.empty()) state.git_commit_sha = sha;
-    state.checkpoint_sha = sha;
-    state.checkpointed = true;
-    if (state.phase == Phase::kRouted) {
-      state.phase = Phase::kAtNode;
-      state.node = state.next_node;
+  if (Traversal* walk = state.Find(event.properties.StringAt("scope"))) {
+    if (event.name == "stage.started") {
+      Started(event, *walk, state);
+    } else if (event.name == "stage.completed") {
+      Completed(event, *walk, state);
+    } else if (event.name == "stage.retrying") {
+      Retrying(event, *walk, state);
+    } else if (event.name == "edge.selected") {
+      Routed(event, *walk, state);
+    } else if (event.name == "loop.restart") {
+      Restarted(event, *walk);
+    } else if (event.name == "checkpoint.completed") {
+      Checkpointed(event, state);
+    } else {
+      ApplyScopes(event, *walk, state);
     }
-  } else {
-    LifeEvent(event, state);
   }
+  ApplyLife(event, state);
   const std::int64_t now = UnixMillis(event.ts);
   if (state.first_event_ms == 0) state.first_event_ms = now;
   state.last_event_ms = now;
@@ -217,11 +248,11 @@ Json ToCheckpoint(const RunState& state, const std::string& timestamp) {
   json.Set("completed_nodes", Json::Strings(state.completed_nodes));
   json.Set("node_retries", CountsToJson(state.node_retries));
   json.Set("node_outcomes", CountsToJson(state.node_outcomes));
-  json.Set("node_visits", CountsToJson(state.node_visits));
+  json.Set("node_visits", CountsToJson(state.counters->Visits()));
   json.Set("context_values", CountsToJson(state.context));
   json.SetIfAny("git_commit_sha", state.git_commit_sha);
-  json.Set("loop_failure_signatures", CountsToJson(state.loop_failure_signatures));
-  json.Set("restart_failure_signatures", Json::MakeObject());  // Of loop_restart edges, not built.
+  json.Set("loop_failure_signatures", CountsToJson(state.counters->Signatures()));
+  json.Set("restart_failure_signatures", CountsToJson(state.restart_failure_signatures));
   json.Set("logs", Json::MakeArray());
   json.Set("stages", Json(state.stages)).Set("last_work_status", state.last_work_status);
   return json;
@@ -235,14 +266,15 @@ void FromCheckpoint(const Json& checkpoint, RunState& state) {
   state.completed_nodes = checkpoint.StringsAt("completed_nodes");
   state.node_retries = CountsOf(checkpoint.Find("node_retries"));
   state.node_outcomes = WordsOf(checkpoint.Find("node_outcomes"));
-  state.node_visits = CountsOf(checkpoint.Find("node_visits"));
+  state.counters->SetVisits(CountsOf(checkpoint.Find("node_visits")));
   state.context.clear();
   if (const Json* values = checkpoint.Find("context_values");
       values != nullptr && values->Members() != nullptr) {
     for (const auto& [key, value] : *values->Members()) state.context[key] = value;
   }
   state.git_commit_sha = checkpoint.StringAt("git_commit_sha");
-  state.loop_failure_signatures = CountsOf(checkpoint.Find("loop_failure_signatures"));
+  state.counters->SawSignatures(CountsOf(checkpoint.Find("loop_failure_signatures")));
+  state.restart_failure_signatures = CountsOf(checkpoint.Find("restart_failure_signatures"));
   state.stages = static_cast<std::uint64_t>(checkpoint.IntAt("stages"));
   state.last_work_status = checkpoint.StringAt("last_work_status");
 }

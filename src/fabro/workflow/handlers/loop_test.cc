@@ -1,100 +1,12 @@
 // The engine's loop with the real handlers, over the fake sandbox and a store in memory.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "fabro/linux/scoped_dir.h"
-#include "fabro/provider/fake/fake.h"
-#include "fabro/workflow/engine/engine.h"
-#include "fabro/workflow/graph/parser.h"
-#include "fabro/workflow/handlers/table.h"
+#include "fabro/workflow/handlers/testing/run_test.h"
 
 namespace fabro::workflow {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-provider::FakeExec Exits(int code) {
-  provider::FakeExec exec;
-  exec.exit_code = code;
-  return exec;
-}
-
-provider::FakeExec Endless() {
-  provider::FakeExec exec;
-  exec.endless = true;
-  return exec;
-}
-
-class NoOutput final : public StageOutput {
- public:
-  Result<model::Json> Begin(std::uint64_t, const std::string&) override { return model::Json(); }
-  Status Append(provider::Stream, std::string_view) override { return {}; }
-};
-
-// Notes the spans and does not wait.
-class NotedSleeper final : public Sleeper {
- public:
-  bool Sleep(Nanos span, int) override {
-    spans.push_back(span);
-    return true;
-  }
-  std::vector<Nanos> spans;
-};
-
-class LoopTest : public ::testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(sandbox_.Initialize().ok()); }
-
-  RunEnd RunGraph(const std::string& body) {
-    const auto graph = Parse(
-        "digraph T { node [shape=parallelogram]; start [shape=Mdiamond]; "
-        "exit [shape=Msquare]; " +
-        body + " }");
-    EXPECT_TRUE(graph.has_value()) << graph.error().message;
-    RunState state;
-    FakeClock clock;
-    EventLog log(store_, state, RunId("01K"), clock);
-    const auto control = *Control::Make();
-    if (cancelled_) control->Cancel(CancelReason::kUser);
-    const EngineDeps deps{.blobs = blobs_,
-                          .sandbox = &sandbox_,
-                          .checkpointer = nullptr,
-                          .handlers = BuiltInHandlers(),
-                          .output = output_,
-                          .control = *control,
-                          .clock = clock,
-                          .sleeper = sleeper_};
-    auto engine =
-        Engine::Make(*graph, {.run = RunId("01K"), .dry_run = dry_run_}, deps, state, log);
-    EXPECT_TRUE(engine.ok()) << engine.error().ToString();
-    auto end = (*engine)->Run();
-    EXPECT_TRUE(end.ok()) << end.error().ToString();
-    return *end;
-  }
-
-  std::vector<std::string> Completed() {
-    std::vector<std::string> stages;
-    const std::vector<model::Event> events = *store_.Read(0, 10'000);
-    for (const model::Event& event : events) {
-      if (event.name == "stage.completed") stages.push_back(event.stage_id);
-    }
-    return stages;
-  }
-
-  TempDir dir_ = *TempDir::Make("fabro-loop-test");
-  store::BlobStore blobs_{dir_.path()};
-  store::MemoryStore store_;
-  provider::FakeSandbox sandbox_;
-  NoOutput output_;
-  NotedSleeper sleeper_;
-  bool dry_run_ = false;
-  bool cancelled_ = false;
-};
+using LoopTest = testing::RunTest;
 
 TEST_F(LoopTest, ConditionsSeeTheTextOfOffloadedOutput) {
   sandbox_.Script("say", {.output = {{provider::Stream::kStdout, "all good\n"}}});
@@ -177,7 +89,7 @@ TEST_F(LoopTest, ASuccessWithoutAWayOnFailsToo) {
 }
 
 TEST_F(LoopTest, ADryRunExecutesNothing) {
-  dry_run_ = true;
+  config_.dry_run = true;
   EXPECT_EQ(RunGraph("a [script=never]; start -> a -> exit").kind, RunEnd::Kind::kSucceeded);
   EXPECT_TRUE(sandbox_.Calls().empty());
 }
@@ -196,7 +108,7 @@ TEST_F(LoopTest, ACheckpointStandsForTheStateItWasMadeFrom) {
   RunState from;
   FromCheckpoint(*last.properties.Find("checkpoint"), from);
   EXPECT_EQ(from.completed_nodes, state.completed_nodes);
-  EXPECT_EQ(from.node_visits, state.node_visits);
+  EXPECT_EQ(from.counters->Visits(), state.counters->Visits());
   EXPECT_EQ(from.node_outcomes, state.node_outcomes);
   // The checkpoint also has what the engine mirrors at each start (graph.*, internal.run_id).
   for (const auto& [key, value] : state.context) EXPECT_EQ(from.context[key], value) << key;

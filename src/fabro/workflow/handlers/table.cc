@@ -6,7 +6,10 @@ const HandlerTable& BuiltInHandlers() {
   static const HandlerTable kTable{{NodeKind::kStart, StartHandler()},
                                    {NodeKind::kExit, ExitHandler()},
                                    {NodeKind::kConditional, ConditionalHandler()},
-                                   {NodeKind::kCommand, CommandHandler()}};
+                                   {NodeKind::kCommand, CommandHandler()},
+                                   {NodeKind::kHuman, HumanHandler()},
+                                   {NodeKind::kWait, WaitHandler()},
+                                   {NodeKind::kFanIn, FanInHandler()}};
   return kTable;
 }
 

@@ -13,5 +13,8 @@ const Handler* StartHandler();
 const Handler* ExitHandler();
 const Handler* ConditionalHandler();
 const Handler* CommandHandler();
+const Handler* HumanHandler();
+const Handler* WaitHandler();
+const Handler* FanInHandler();
 
 }  // namespace fabro::workflow
