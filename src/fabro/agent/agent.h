@@ -22,11 +22,14 @@ namespace fabro::agent {
 
 // What is wanted of a model, as the workflow names it. Empty: the run's default.
 struct ModelChoice {
-  std::string model;
-  std::string provider;
-  std::string reasoning_effort;
-  std::string speed;
+  std::string model{};
+  std::string provider{};
+  std::string reasoning_effort{};
+  std::string speed{};
   std::optional<std::int64_t> max_tokens{};
+  // Of the graph: below what the run's configuration says.
+  std::string graph_model{};
+  std::string graph_provider{};
 };
 
 // A person is asked whether a call outside the level may run.
@@ -35,6 +38,7 @@ struct StagePermission {
   std::string category;   // "shell".
   std::string arguments;  // Shortened, harmless on a terminal.
   std::string level;      // What the session has: "read-write".
+  std::int64_t timeout_ms = 0;  // How long an answer is waited for; 0: for ever.
 };
 enum class StageConsent { kYes, kAlways, kNo, kNobody };  // kNobody: there is nobody to ask.
 struct StageAnswerer {

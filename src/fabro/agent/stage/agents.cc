@@ -188,9 +188,10 @@ Status StageAgents::Furnish(Held& held, const StageRequest& request, int cancel_
   config.provider = held.opened.provider;
   config.context_window = held.opened.context_window;
   config.vision = held.opened.vision;
+  const ModelChoice& choice = request.choice;
   config.reasoning_effort =
-      request.choice.reasoning_effort.empty() ? "high" : request.choice.reasoning_effort;
-  config.speed = request.choice.speed;
+      choice.reasoning_effort.empty() ? config_.reasoning_effort : choice.reasoning_effort;
+  config.speed = choice.speed.empty() ? config_.speed : choice.speed;
   config.max_tokens = request.choice.max_tokens;
   held.session->permissions().SetApprover(ApproverOf(request));
   return {};
@@ -226,11 +227,14 @@ std::unique_ptr<Session> StageAgents::NewSession(const Held& held, const StageRe
 
 Approver StageAgents::ApproverOf(const StageRequest& request) const {
   if (!request.ask) return nullptr;
-  return [ask = request.ask](const PermissionQuestion& question) -> Result<PermissionAnswer> {
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(config_.approval_timeout).count();
+  return [ask = request.ask, limit](const PermissionQuestion& question) -> Result<PermissionAnswer> {
     const StageAnswerer answer = TRY(ask({.tool_name = question.tool_name,
                                           .category = std::string(ToString(question.category)),
                                           .arguments = question.arguments,
-                                          .level = std::string(ToString(question.level))}));
+                                          .level = std::string(ToString(question.level)),
+                 .timeout_ms = limit}));
     switch (answer.consent) {
       case StageConsent::kYes:
         return PermissionAnswer{.consent = Consent::kYes, .by = answer.by};

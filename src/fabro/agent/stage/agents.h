@@ -13,6 +13,7 @@
 #include "fabro/agent/llm/model.h"
 #include "fabro/agent/permissions/permissions.h"
 #include "fabro/base/clock.h"
+#include "fabro/base/duration.h"
 
 namespace fabro::agent {
 
@@ -32,6 +33,10 @@ using ModelOpener = std::function<Result<OpenedModel>(const ModelChoice& choice,
 struct AgentsConfig {
   ModelOpener open_model;
   std::optional<Level> level{};  // Unset: full, the sandbox is the boundary.
+  Nanos approval_timeout = std::chrono::minutes(30);  // Of a permission question.
+  // Of a stage that names none.
+  std::string reasoning_effort = "high";
+  std::string speed{};
   std::string user_instructions{};
   std::map<std::string, std::size_t> tool_output_limits{};
   // What must not leave: applied to every text of every event. Null: nothing.
