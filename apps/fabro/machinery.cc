@@ -10,6 +10,7 @@
 #include "fabro/provider/local/local.h"
 #include "fabro/provider/namespace/namespace.h"
 #include "fabro/store/run_lock.h"
+#include "models.h"
 #include "spec_settings.h"
 #include "workflow_source.h"
 
@@ -133,6 +134,13 @@ fabro::Result<std::vector<std::string>> KillLeftovers(const runs::SandboxRequest
   return done;
 }
 
+fabro::Result<std::unique_ptr<agent::Agents>> OpenAgents(const runs::RunSpec& spec) {
+  agent::AgentsConfig config = AgentsConfigOf(spec.settings);
+  config.open_model = MakeOpener(SetupOf(spec.settings, spec.source_directory),
+                                 CredentialsOf(spec.source_directory));
+  return agent::MakeAgents(std::move(config), RealClock());
+}
+
 // What the store says of a run's sandbox (sandboxes, 8.5). A worker that lives removes its own; a
 // run that is not at its end gets its tree back by a resume.
 provider::SandboxFate FateOf(const runs::RunRef& run) {
@@ -150,7 +158,9 @@ provider::SandboxFate FateOf(const runs::RunRef& run) {
 
 }  // namespace
 
-runs::Machinery MakeMachinery() { return {.open = Open, .kill_leftovers = KillLeftovers}; }
+runs::Machinery MakeMachinery() {
+  return {.open = Open, .kill_leftovers = KillLeftovers, .agents = OpenAgents};
+}
 
 runs::WorkerCommand SelfAsWorker() {
   runs::WorkerCommand command;

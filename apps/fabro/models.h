@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,23 +13,23 @@
 
 namespace fabro::cli {
 
-// What a run keeps of it in its bundle; a resume opens the same models. No key is in it.
 struct ModelSetup {
   std::string model;     // Of a stage that names none; empty: the provider's default.
-  std::string provider;  // Empty: the first with a key.
+  std::string provider;  // Empty: the model's, else the first with a key.
   std::vector<std::string> fallbacks;
-  std::string reasoning_effort;
-  std::string speed;
-  std::string script;  // Of the scripted provider: an absolute path; FABRO_SCRIPT wins.
+  std::map<std::string, std::vector<std::string>> fallbacks_of_model;
+  std::string script;  // Of the scripted provider: a path.
   std::map<std::string, config::LlmProvider> providers;
 };
 
-// Settings with what the command line said; `directory` is where relative paths start.
-ModelSetup SetupOf(const config::Settings& settings, const std::string& directory);
-model::Json ToJson(const ModelSetup& setup);
-ModelSetup SetupFromJson(const model::Json& json);
+// From RunSpec::settings (spec_settings.h), so that a resume opens what the run began with. Paths
+// start in `directory`. FABRO_SCRIPT of the environment wins over the settings' file.
+ModelSetup SetupOf(const model::Json& settings, const std::string& directory);
 
-// `credentials` is copied. The opener may be called from several threads.
+// The opener may be called from several threads. Keys stay in it; none reaches a sandbox.
 agent::ModelOpener MakeOpener(ModelSetup setup, config::Credentials credentials);
+
+// What agents of a run may do and how they are set up, of the same settings. `open_model` is unset.
+agent::AgentsConfig AgentsConfigOf(const model::Json& settings);
 
 }  // namespace fabro::cli

@@ -10,6 +10,7 @@
 
 #include "../agent_view.h"
 #include "../models.h"
+#include "../spec_settings.h"
 #include "../workflow_source.h"
 #include "commands.h"
 #include "fabro/config/resolve.h"
@@ -42,7 +43,7 @@ void TakeInterrupts(int cancel_fd) {
 struct Setting {
   config::Settings settings;
   ModelSetup models;
-  agent::Level level = agent::Level::kReadWrite;
+  agent::AgentsConfig agents;
 };
 
 fabro::Result<Setting> Load(const ExecOptions& options) {
@@ -50,19 +51,27 @@ fabro::Result<Setting> Load(const ExecOptions& options) {
   const config::LoadedLayers loaded =
       TRY(config::LoadLayers(std::nullopt, config::Flags(), Here()));
   setting.settings = TRY(config::Resolve(loaded.layers));
-  setting.models = SetupOf(setting.settings, std::filesystem::current_path());
+  const model::Json json = SettingsJson(setting.settings);
+  setting.agents = AgentsConfigOf(json);
+  setting.models = SetupOf(json, std::filesystem::current_path());
   const config::CliSettings& own = setting.settings.cli;
   if (!own.exec_model_name.empty()) setting.models.model = own.exec_model_name;
   if (!own.exec_model_provider.empty()) setting.models.provider = own.exec_model_provider;
-  if (!options.model.empty()) setting.models.model = options.model;
-  if (!options.provider.empty()) setting.models.provider = options.provider;
+  if (!options.model.empty()) {
+    setting.models.model = options.model;
+    setting.models.provider.clear();
+  }
+  if (!options.provider.empty()) {
+    if (options.model.empty()) setting.models.model.clear();
+    setting.models.provider = options.provider;
+  }
   const std::string word = options.permissions.empty() ? own.exec_permissions : options.permissions;
   const auto level = agent::ParseLevel(word);
   if (!level) {
     return Failure(Code::kInvalidArgument, "\"" + word + "\" is no permission level",
                    "bad_settings", "use read-only, read-write or full");
   }
-  setting.level = *level;
+  setting.agents.level = *level;
   return setting;
 }
 
@@ -133,13 +142,10 @@ fabro::Result<std::string> Execute(const ExecOptions& options, Console& console,
   const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cancel) return SysFailure("eventfd");
   TakeInterrupts(cancel.get());
-  agent::AgentsConfig config;
+  agent::AgentsConfig config = setting.agents;
   config.open_model = MakeOpener(setting.models, CredentialsOf(directory));
-  config.level = setting.level;
   const auto agents = agent::MakeAgents(std::move(config), RealClock());
   agent::StageRequest request = RequestOf(std::move(prompt), *sandbox, cancel.get(), view);
-  request.choice.reasoning_effort = setting.models.reasoning_effort;
-  request.choice.speed = setting.models.speed;
   if (!options.auto_approve) LetAsk(TerminalApprover(console), request);
   auto answer = agents->Run(request);
   g_cancel_fd = -1;

@@ -66,6 +66,9 @@ runs::RunSpec SpecOf(const WorkflowSource& source, const workflow::Prepared& pre
   spec.environment = environment.slug;
   spec.environment_settings = environment::ToJson(environment);
   spec.settings = SettingsJson(settings);
+  // Somebody sits there to be asked about calls outside the agents' permissions.
+  const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+  spec.settings.Set("may_ask", terminal && !options.detach && !settings.auto_approve);
   spec.source_directory = std::filesystem::current_path();
   spec.working_dir = settings.working_dir.value_or("");
   for (const config::PrepareStep& step : settings.prepare_steps) {

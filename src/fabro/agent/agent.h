@@ -35,9 +35,9 @@ struct ModelChoice {
 // A person is asked whether a call outside the level may run.
 struct StagePermission {
   std::string tool_name;
-  std::string category;   // "shell".
-  std::string arguments;  // Shortened, harmless on a terminal.
-  std::string level;      // What the session has: "read-write".
+  std::string category;         // "shell".
+  std::string arguments;        // Shortened, harmless on a terminal.
+  std::string level;            // What the session has: "read-write".
   std::int64_t timeout_ms = 0;  // How long an answer is waited for; 0: for ever.
 };
 enum class StageConsent { kYes, kAlways, kNo, kNobody };  // kNobody: there is nobody to ask.

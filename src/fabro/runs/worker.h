@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "fabro/agent/agent.h"
 #include "fabro/base/result.h"
 #include "fabro/provider/provider.h"
 #include "fabro/runs/run_spec.h"
@@ -39,6 +40,8 @@ struct Machinery {
   // Kills what a dead worker of this run left running; the workspace stays. Gives what it did, one
   // line each. Before every resume.
   std::function<Result<std::vector<std::string>>(const SandboxRequest&)> kill_leftovers;
+  // The models and agents of a run; null: its agent and prompt nodes are refused.
+  std::function<Result<std::unique_ptr<agent::Agents>>(const RunSpec&)> agents{};
   // Stands between the worker and its store; null: nothing does. For tests that stop a worker at an
   // event of their choice.
   std::function<std::unique_ptr<store::EventStore>(std::unique_ptr<store::EventStore>)>

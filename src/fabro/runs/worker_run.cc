@@ -10,6 +10,7 @@
 #include "fabro/runs/paths.h"
 #include "fabro/runs/runs.h"
 #include "fabro/store/index_db.h"
+#include "fabro/workflow/handlers/model_stage.h"
 #include "fabro/workflow/handlers/table.h"
 #include "fabro/workflow/validate/prepare.h"
 
@@ -120,6 +121,12 @@ Json WorkerRun::Answer(const Json& request) {
   } else if (op == "pause") {
     control_->Pause();
     answer.Set("ok", true);
+  } else if (op == "steer") {
+    const std::lock_guard lock(inbox_mutex_);
+    const bool reached =
+        agents_ && agents_->Steer(request.StringAt("node"), request.StringAt("text"));
+    answer.Set("ok", reached);
+    if (!reached) answer.Set("error", "no agent is at work there");
   } else if (op == "status") {
     answer.Set("ok", true).Set("run_id", spec_.id.value());
     answer.Set("pid", static_cast<std::int64_t>(::getpid()));
@@ -324,7 +331,22 @@ Result<std::optional<RunEnd>> WorkerRun::RunPrepareSteps() {
   return std::optional<RunEnd>();
 }
 
+Status WorkerRun::MakeHandlers() {
+  handlers_ = workflow::BuiltInHandlers();
+  if (!machinery_.agents) return {};
+  auto agents = TRY_IN("setting up the models", machinery_.agents(spec_));
+  agent_handler_ = workflow::MakeAgentHandler(*agents, spec_.settings.BoolAt("may_ask"));
+  prompt_handler_ = workflow::MakePromptHandler(*agents);
+  handlers_[workflow::NodeKind::kAgent] = agent_handler_.get();
+  handlers_[workflow::NodeKind::kPrompt] = prompt_handler_.get();
+  const std::lock_guard lock(inbox_mutex_);
+  agents_ = std::move(agents);
+  return {};
+}
+
 Result<RunEnd> WorkerRun::RunStages() {
+  const Status furnished = MakeHandlers();
+  if (!furnished.ok()) return FailedEnd(furnished.error().ToString(), "bootstrap_failed");
   if (workplace_ && !spec_.artifacts_include.empty()) {
     collector_ = std::make_unique<ArtifactCollector>(*workplace_->sandbox, spec_.artifacts_include,
                                                      run_dir_);
@@ -359,7 +381,7 @@ Result<RunEnd> WorkerRun::RunStages() {
       .blobs = blobs_,
       .sandbox = workplace_ ? workplace_->sandbox.get() : nullptr,
       .checkpointer = workplace_ ? workplace_->checkpointer.get() : nullptr,
-      .handlers = workflow::BuiltInHandlers(),
+      .handlers = handlers_,
       .output = files_,
       .control = *control_,
       .clock = RealClock(),

@@ -56,6 +56,7 @@ class WorkerRun {
   Result<std::optional<workflow::RunEnd>> OpenSandbox();
   Result<std::optional<workflow::RunEnd>> BeginCheckpoints();
   Result<std::optional<workflow::RunEnd>> RunPrepareSteps();
+  Status MakeHandlers();
   Result<workflow::RunEnd> RunStages();
   Result<workflow::RunEnd> Walk();
 
@@ -100,6 +101,10 @@ class WorkerRun {
   bool keep_sandbox_ = false;  // Its workspace is the only copy of the result.
   std::uint64_t artifacts_ = 0;
   std::unique_ptr<ArtifactCollector> collector_;
+  std::unique_ptr<agent::Agents> agents_;
+  std::unique_ptr<workflow::Handler> agent_handler_;
+  std::unique_ptr<workflow::Handler> prompt_handler_;
+  workflow::HandlerTable handlers_;
   std::unique_ptr<ControlSocket> socket_;  // Last: its thread uses the others.
 };
 

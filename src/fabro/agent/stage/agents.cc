@@ -229,24 +229,25 @@ Approver StageAgents::ApproverOf(const StageRequest& request) const {
   if (!request.ask) return nullptr;
   const auto limit =
       std::chrono::duration_cast<std::chrono::milliseconds>(config_.approval_timeout).count();
-  return [ask = request.ask, limit](const PermissionQuestion& question) -> Result<PermissionAnswer> {
-    const StageAnswerer answer = TRY(ask({.tool_name = question.tool_name,
-                                          .category = std::string(ToString(question.category)),
-                                          .arguments = question.arguments,
-                                          .level = std::string(ToString(question.level)),
-                 .timeout_ms = limit}));
-    switch (answer.consent) {
-      case StageConsent::kYes:
-        return PermissionAnswer{.consent = Consent::kYes, .by = answer.by};
-      case StageConsent::kAlways:
-        return PermissionAnswer{.consent = Consent::kAlways, .by = answer.by};
-      case StageConsent::kNo:
-        return PermissionAnswer{.consent = Consent::kNo, .by = answer.by};
-      case StageConsent::kNobody:
-        break;
-    }
-    return Failure(Code::kPermissionDenied, "nobody answered", "nobody_to_ask");
-  };
+  return
+      [ask = request.ask, limit](const PermissionQuestion& question) -> Result<PermissionAnswer> {
+        const StageAnswerer answer = TRY(ask({.tool_name = question.tool_name,
+                                              .category = std::string(ToString(question.category)),
+                                              .arguments = question.arguments,
+                                              .level = std::string(ToString(question.level)),
+                                              .timeout_ms = limit}));
+        switch (answer.consent) {
+          case StageConsent::kYes:
+            return PermissionAnswer{.consent = Consent::kYes, .by = answer.by};
+          case StageConsent::kAlways:
+            return PermissionAnswer{.consent = Consent::kAlways, .by = answer.by};
+          case StageConsent::kNo:
+            return PermissionAnswer{.consent = Consent::kNo, .by = answer.by};
+          case StageConsent::kNobody:
+            break;
+        }
+        return Failure(Code::kPermissionDenied, "nobody answered", "nobody_to_ask");
+      };
 }
 
 SubmitIo StageAgents::IoOf(const StageRequest& request, int cancel_fd, std::mutex& telling) const {

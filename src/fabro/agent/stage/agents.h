@@ -32,7 +32,7 @@ using ModelOpener = std::function<Result<OpenedModel>(const ModelChoice& choice,
 
 struct AgentsConfig {
   ModelOpener open_model;
-  std::optional<Level> level{};  // Unset: full, the sandbox is the boundary.
+  std::optional<Level> level{};                       // Unset: full, the sandbox is the boundary.
   Nanos approval_timeout = std::chrono::minutes(30);  // Of a permission question.
   // Of a stage that names none.
   std::string reasoning_effort = "high";

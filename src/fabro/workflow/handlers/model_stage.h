@@ -1,5 +1,5 @@
-// Stages that a model does: agent and prompt nodes (workflow language, 3.2, 3.3). They need somebody
-// to call, so they are made by whoever has one, and are no rows of BuiltInHandlers().
+// Stages that a model does: agent and prompt nodes (workflow language, 3.2, 3.3). They need
+// somebody to call, so they are made by whoever has one, and are no rows of BuiltInHandlers().
 #pragma once
 
 #include <memory>
