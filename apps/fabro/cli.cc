@@ -18,9 +18,8 @@ std::pair<CLI::App*, T*> Add(CLI::App& app, Command& chosen, const std::string& 
   return {command, options.get()};
 }
 
-void AddRun(CLI::App& app, Command& chosen) {
-  const auto [command, run] = Add<RunOptions>(
-      app, chosen, "run", "Run a workflow: create it, start it, follow it to its end");
+// What `run`, `create` and `preflight` share.
+void AddRunOptions(CLI::App* command, RunOptions* run) {
   command->add_option("workflow", run->workflow, "Workflow file (.fabro, .dot, .toml) or name")
       ->required();
   CLI::Option* goal = command->add_option("--goal", run->goal, "What the run should achieve");
@@ -39,17 +38,84 @@ void AddRun(CLI::App& app, Command& chosen) {
                     "Answer gates; deny what is outside the permissions");
   command->add_option("--budget", run->budget, "tokens=N, cost_usd=N, wall=2h, on_limit=fail");
   command->add_option("--label", run->labels, "Label KEY=VALUE of the run; repeatable");
-  command->add_option("--print", run->print, "Print a step as JSON and stop")
-      ->check(CLI::IsMember({"request", "settings", "environment"}));
-  command->add_flag("-d,--detach", run->detach, "Print the run id and return");
   command->add_flag("--dry-run", run->dry_run, "Walk the graph without executing anything");
   command->add_flag("--in-place", run->in_place, "Bind the directory itself; no git checkpoints");
   command->add_flag("--preserve-sandbox", run->preserve_sandbox, "Keep the sandbox after the run");
   command->add_flag("--trust", run->trust,
                     "This run may start what the repository names on the host");
+}
+
+void AddRun(CLI::App& app, Command& chosen) {
+  const auto [command, run] = Add<RunOptions>(
+      app, chosen, "run", "Run a workflow: create it, start it, follow it to its end");
+  AddRunOptions(command, run);
+  command->add_option("--print", run->print, "Print a step as JSON and stop")
+      ->check(CLI::IsMember({"request", "settings", "environment"}));
+  command->add_flag("-d,--detach", run->detach, "Print the run id and return");
   command->footer(
       "Examples:\n  fabro run workflow.fabro --environment namespace\n"
       "  fabro run build -I target=all -d");
+  const auto [create, created] =
+      Add<CreateOptions>(app, chosen, "create", "Create a run and print its id; nothing starts");
+  AddRunOptions(create, &created->run);
+  const auto [start, started] = Add<StartOptions>(app, chosen, "start", "Start a created run");
+  start->add_option("run", started->run, "Run id, unique prefix, or workflow name")->required();
+  const auto [preflight, checked] = Add<PreflightOptions>(
+      app, chosen, "preflight", "Say everything that would keep a run from beginning");
+  AddRunOptions(preflight, &checked->run);
+}
+
+// A command that takes one RUN and nothing else.
+template <typename T>
+void AddOfRun(CLI::App& app, Command& chosen, const std::string& name, const std::string& what) {
+  const auto [command, options] = Add<T>(app, chosen, name, what);
+  command->add_option("run", options->run, "Run id, unique prefix, or workflow name")->required();
+}
+
+void AddTimeline(CLI::App& app, Command& chosen, bool rewind) {
+  const auto [command, options] =
+      Add<TimelineOptions>(app, chosen, rewind ? "rewind" : "fork",
+                           rewind ? "Begin again from a checkpoint, in the place of an ended run"
+                                  : "Begin a new run from a checkpoint of another");
+  options->rewind = rewind;
+  command->add_option("run", options->run, "Run id, unique prefix, or workflow name")->required();
+  command->add_option("target", options->target, "NODE, NODE@VISIT or @ORDINAL; default: latest");
+  command->add_flag("--list", options->list, "Print the checkpoints");
+  command->add_flag("--no-start", options->no_start, "Only make the run");
+}
+
+void AddHistory(CLI::App& app, Command& chosen) {
+  AddTimeline(app, chosen, false);
+  AddTimeline(app, chosen, true);
+  const auto [diff, compared] =
+      Add<DiffOptions>(app, chosen, "diff", "What a run, or a stage of it, changed");
+  diff->add_option("run", compared->run, "Run id, unique prefix, or workflow name")->required();
+  diff->add_option("--node", compared->node, "Of this stage: NODE or NODE@VISIT");
+  diff->add_flag("--stat", compared->stat, "Files and counts");
+  diff->add_flag("--shortstat", compared->shortstat, "Counts");
+  const auto [dump, dumped] =
+      Add<DumpOptions>(app, chosen, "dump", "Write a run as files into a new directory");
+  dump->add_option("run", dumped->run, "Run id, unique prefix, or workflow name")->required();
+  dump->add_option("-o,--output", dumped->output, "The directory")->required();
+  for (const bool take_out : {false, true}) {
+    const auto [archive, archived] =
+        Add<ArchiveOptions>(app, chosen, take_out ? "unarchive" : "archive",
+                            take_out ? "List archived runs again" : "Put ended runs away");
+    archived->take_out = take_out;
+    archive->add_option("runs", archived->runs, "Run ids or unique prefixes")->required();
+  }
+  CLI::App* system = app.add_subcommand("system", "The store: repair, prune");
+  system->require_subcommand(1);
+  (void)Add<RepairOptions>(*system, chosen, "repair", "Write index and projections anew");
+  const auto [prune, pruned] =
+      Add<PruneOptions>(*system, chosen, "prune", "Remove runs that ended long ago");
+  prune->add_option("--before", pruned->before, "Ended before this time (RFC 3339)");
+  prune->add_option("--older-than", pruned->older_than, "Ended so long ago (7d); default 24h");
+  prune->add_option("--workflow", pruned->workflow, "Of this workflow");
+  prune->add_option("--label", pruned->label, "With this label, KEY or KEY=VALUE");
+  prune->add_flag("--orphans", pruned->orphans, "Only sandboxes whose run is gone");
+  prune->add_flag("--preserved", pruned->preserved, "Runs with a kept workspace too");
+  prune->add_flag("--yes", pruned->yes, "Remove; else only list");
 }
 
 void AddExec(CLI::App& app, Command& chosen) {
@@ -79,6 +145,8 @@ void AddFollowing(CLI::App& app, Command& chosen) {
   resume->add_flag("-d,--detach", resumed->detach, "Print the run id and return");
   const auto [cancel, cancelled] = Add<CancelOptions>(app, chosen, "cancel", "Cancel a run");
   cancel->add_option("run", cancelled->run, "Run id, unique prefix, or workflow name")->required();
+  AddOfRun<PauseOptions>(app, chosen, "pause", "Pause a run after its stage");
+  AddOfRun<UnpauseOptions>(app, chosen, "unpause", "Go on with a paused run");
   const auto [wait, waited] =
       Add<WaitOptions>(app, chosen, "wait", "Wait for a run; exits with its outcome");
   wait->add_option("run", waited->run, "Run id, unique prefix, or workflow name")->required();
@@ -94,7 +162,9 @@ void AddWorkflow(CLI::App& app, Command& chosen) {
   validate->add_option("workflow", checked->workflow, "Workflow file or name")->required();
   validate->add_option("-I,--input", checked->inputs, "Template input NAME=VALUE; repeatable");
   const auto [graph, drawn] = Add<GraphOptions>(app, chosen, "graph", "Draw a workflow");
-  graph->add_option("workflow", drawn->workflow, "Workflow file or name")->required();
+  CLI::Option* file = graph->add_option("workflow", drawn->workflow, "Workflow file or name");
+  graph->add_option("--run", drawn->run, "Instead: this run, with its path and states")
+      ->excludes(file);
   graph->add_option("-d,--direction", drawn->direction, "lr (left to right) or tb (top to bottom)")
       ->check(CLI::IsMember({"lr", "tb"}));
   graph->add_option("--format", drawn->format, "svg, or dot (canonical, for Graphviz)")
@@ -136,6 +206,16 @@ void AddLooking(CLI::App& app, Command& chosen) {
 }
 
 void AddSetup(CLI::App& app, Command& chosen) {
+  const auto [doctor, examined] =
+      Add<DoctorOptions>(app, chosen, "doctor", "Is this machine ready, and if not, what to do");
+  doctor->add_flag("--dry-run", examined->dry_run, "No probes of the kernel");
+  CLI::App* workflow = app.add_subcommand("workflow", "Named workflows: list, create");
+  workflow->require_subcommand(1);
+  (void)Add<WorkflowListOptions>(*workflow, chosen, "list", "Named workflows, here and at home");
+  const auto [create, made] =
+      Add<WorkflowCreateOptions>(*workflow, chosen, "create", "Make one in .fabro/workflows");
+  create->add_option("name", made->name, "Letters, digits, '_' and '-'")->required();
+  create->add_option("-g,--goal", made->goal, "Its goal");
   const auto [settings, shown] =
       Add<SettingsOptions>(app, chosen, "settings", "Print the settings that hold here, and why");
   settings->add_option("workflow", shown->workflow, "Of this workflow; default: of this directory");
@@ -178,6 +258,7 @@ void Describe(CLI::App& app, GlobalOptions& global, Command& chosen) {
   AddFollowing(app, chosen);
   AddWorkflow(app, chosen);
   AddLooking(app, chosen);
+  AddHistory(app, chosen);
   AddSetup(app, chosen);
   AddRest(app, chosen);
 }

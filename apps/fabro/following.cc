@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "drawing.h"
 #include "fabro/linux/unique_fd.h"
 #include "progress.h"
 
@@ -113,6 +114,7 @@ int FollowToEnd(const runs::RunRef& run, std::uint64_t after, OnInterrupt on_int
   progress.Clear();
   const fabro::Result<runs::RunSummary> summary = runs::Inspect(run);
   if (!summary.ok()) return console.Fail(summary.error());
+  DrawRun(run, console);
   if (console.json()) {
     console.Result(SummaryJson(*summary).Dump());
   } else {
@@ -131,6 +133,7 @@ model::Json SummaryJson(const runs::RunSummary& run) {
   json.SetIfAny("run_branch", run.run_branch).SetIfAny("final_git_commit_sha", run.final_commit);
   json.SetIfAny("kept_workspace", run.kept_workspace);
   json.SetIfAny("result", run.result).Set("artifacts", model::Json::Strings(run.artifacts));
+  json.Set("archived", run.archived).SetIfAny("superseded_by", run.superseded_by);
   json.Set("last_seq", run.last_seq).Set("live", run.live).Set("broken", run.broken);
   model::Json stages = model::Json::MakeArray();
   for (const runs::StageSummary& stage : run.stages) {

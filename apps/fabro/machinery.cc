@@ -113,7 +113,8 @@ fabro::Result<runs::Workplace> OpenNamespace(const runs::SandboxRequest& request
 fabro::Result<runs::Workplace> Open(const runs::SandboxRequest& request) {
   ResolvedEnvironment environment = TRY(environment::FromJson(request.spec.environment_settings));
   // Filled in here, where it is used: what is stored with the run holds the references.
-  const config::Credentials credentials = CredentialsOf(request.spec.source_directory);
+  const config::Credentials credentials = CredentialsOf(
+      request.spec.settings.StringAt("project_directory", request.spec.source_directory));
   TRY(config::InterpolateAll(environment.env, "run.environment.env", ReferencesIn(credentials)));
   if (environment.provider == environment::Provider::kLocal) return OpenLocal(request, environment);
   return OpenNamespace(request, environment);

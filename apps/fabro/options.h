@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "upkeep_options.h"
+
 namespace fabro::cli {
 
 // Before and after every command.
@@ -48,6 +50,19 @@ struct ExecOptions {
   bool auto_approve = false;
 };
 
+// `fabro create`: as run, and nothing starts.
+struct CreateOptions {
+  RunOptions run;
+};
+
+struct StartOptions {
+  std::string run;
+};
+
+struct PreflightOptions {
+  RunOptions run;
+};
+
 struct AttachOptions {
   std::string run;
 };
@@ -64,6 +79,7 @@ struct ValidateOptions {
 
 struct GraphOptions {
   std::string workflow;
+  std::string run;        // Instead of a workflow: as far as this run came.
   std::string direction;  // "lr", "tb" or empty.
   std::string format = "svg";
   std::string output;  // Empty or "-": stdout.
@@ -85,6 +101,14 @@ struct LogsOptions {
 };
 
 struct InspectOptions {
+  std::string run;
+};
+
+struct PauseOptions {
+  std::string run;
+};
+
+struct UnpauseOptions {
   std::string run;
 };
 
@@ -140,10 +164,13 @@ struct WorkerOptions {
 };
 
 using Command =
-    std::variant<std::monostate, ExecOptions, RunOptions, AttachOptions, ResumeOptions,
-                 ValidateOptions, GraphOptions, PsOptions, LogsOptions, InspectOptions,
-                 CancelOptions, WaitOptions, RmOptions, ArtifactListOptions, ArtifactCopyOptions,
-                 SettingsOptions, TrustOptions, VersionOptions, CompletionOptions, WorkerOptions>;
+    std::variant<std::monostate, RunOptions, CreateOptions, StartOptions, PreflightOptions,
+                 PauseOptions, UnpauseOptions, TimelineOptions, DiffOptions, DumpOptions,
+                 ArchiveOptions, RepairOptions, PruneOptions, DoctorOptions, WorkflowListOptions,
+                 WorkflowCreateOptions, AttachOptions, ResumeOptions, ValidateOptions, GraphOptions,
+                 PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions, RmOptions,
+                 ArtifactListOptions, ArtifactCopyOptions, SettingsOptions, TrustOptions,
+                 VersionOptions, CompletionOptions, WorkerOptions, ExecOptions>;
 
 struct CommandLine {
   GlobalOptions global;

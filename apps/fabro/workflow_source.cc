@@ -62,18 +62,21 @@ workflow::Prepared Prepare(const WorkflowSource& source, workflow::PrepareMode m
   return workflow::PrepareGraph(source.text, options);
 }
 
+model::Json DiagnosticJson(const WorkflowSource& source, const workflow::Diagnostic& diagnostic) {
+  model::Json json = model::Json::MakeObject();
+  json.Set("path", source.path).Set("line", diagnostic.at.line);
+  json.Set("column", diagnostic.at.column).Set("rule", diagnostic.rule);
+  json.Set("severity", workflow::SeverityName(diagnostic.severity));
+  json.Set("message", diagnostic.message).SetIfAny("hint", diagnostic.hint);
+  return json.SetIfAny("node", diagnostic.node);
+}
+
 void PrintDiagnostics(const WorkflowSource& source, const workflow::Prepared& prepared,
                       bool as_result, Console& console) {
   for (const workflow::Diagnostic& diagnostic : prepared.diagnostics) {
     std::string text;
     if (console.json()) {
-      model::Json json = model::Json::MakeObject();
-      json.Set("path", source.path).Set("line", diagnostic.at.line);
-      json.Set("column", diagnostic.at.column).Set("rule", diagnostic.rule);
-      json.Set("severity", workflow::SeverityName(diagnostic.severity));
-      json.Set("message", diagnostic.message).SetIfAny("hint", diagnostic.hint);
-      json.SetIfAny("node", diagnostic.node);
-      text = json.Dump();
+      text = DiagnosticJson(source, diagnostic).Dump();
     } else {
       text = workflow::FormatDiagnostic(source.path, diagnostic);
       if (!text.empty() && text.back() == '\n') text.pop_back();

@@ -36,6 +36,8 @@ fabro::Result<WorkflowSource> LoadWorkflow(const std::string& argument, const co
 // Parses, renders and validates it.
 workflow::Prepared Prepare(const WorkflowSource& source, workflow::PrepareMode mode);
 
+model::Json DiagnosticJson(const WorkflowSource& source, const workflow::Diagnostic& diagnostic);
+
 // Prints diagnostics: on stdout as results of `validate`, on stderr otherwise.
 void PrintDiagnostics(const WorkflowSource& source, const workflow::Prepared& prepared,
                       bool as_result, Console& console);

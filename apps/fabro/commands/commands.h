@@ -8,6 +8,20 @@ namespace fabro::cli {
 
 int Run(const RunOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ExecOptions& options, const GlobalOptions& global, Console& console);
+int Run(const CreateOptions& options, const GlobalOptions& global, Console& console);
+int Run(const StartOptions& options, const GlobalOptions& global, Console& console);
+int Run(const PreflightOptions& options, const GlobalOptions& global, Console& console);
+int Run(const PauseOptions& options, const GlobalOptions& global, Console& console);
+int Run(const UnpauseOptions& options, const GlobalOptions& global, Console& console);
+int Run(const TimelineOptions& options, const GlobalOptions& global, Console& console);
+int Run(const DiffOptions& options, const GlobalOptions& global, Console& console);
+int Run(const DumpOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ArchiveOptions& options, const GlobalOptions& global, Console& console);
+int Run(const RepairOptions& options, const GlobalOptions& global, Console& console);
+int Run(const PruneOptions& options, const GlobalOptions& global, Console& console);
+int Run(const DoctorOptions& options, const GlobalOptions& global, Console& console);
+int Run(const WorkflowListOptions& options, const GlobalOptions& global, Console& console);
+int Run(const WorkflowCreateOptions& options, const GlobalOptions& global, Console& console);
 int Run(const AttachOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ResumeOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ValidateOptions& options, const GlobalOptions& global, Console& console);

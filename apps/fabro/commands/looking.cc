@@ -5,6 +5,7 @@
 
 #include "../following.h"
 #include "../progress.h"
+#include "../story.h"
 #include "commands.h"
 #include "fabro/base/clock.h"
 #include "fabro/base/duration.h"
@@ -18,7 +19,7 @@ std::string Pad(std::string text, std::size_t width) {
 }
 
 bool Listed(const runs::RunSummary& run, const runs::RunSpec* spec, const PsOptions& options) {
-  if (!options.all && runs::IsTerminal(run.status)) return false;
+  if (!options.all && (run.archived || runs::IsTerminal(run.status))) return false;
   if (!options.workflow.empty() && run.workflow != options.workflow) return false;
   if (options.label.empty()) return true;
   if (spec == nullptr) return false;
@@ -39,7 +40,9 @@ std::string Row(const runs::RunSummary& run, Console& console) {
   const bool orphan = !run.live && !runs::IsTerminal(run.status) &&
                       run.status != runs::RunStatus::kSubmitted &&
                       run.status != runs::RunStatus::kPaused;
-  const std::string status = orphan ? "no worker" : std::string(runs::ToString(run.status));
+  const std::string status = orphan         ? "no worker"
+                             : run.archived ? "archived"
+                                            : std::string(runs::ToString(run.status));
   return Pad(run.ref.id.value(), kId) + Pad(status, kStatus) + Pad(run.workflow, kWorkflow) +
          Pad(run.environment, kEnvironment) +
          Pad(HumanDuration(std::chrono::milliseconds(run.duration_ms)), 10) + run.created_at;
@@ -97,12 +100,15 @@ int Run(const LogsOptions& options, const GlobalOptions& global, Console& consol
   const std::uint64_t last = now->last_seq;
   const std::uint64_t after = options.tail && *options.tail < last ? last - *options.tail : 0;
   if (!options.follow && after >= last) return kOk;
+  Story story(*run, console);
   const fabro::Result<runs::FollowEnd> end =
       runs::Follow(*run, after, -1, [&](const model::Event& event) {
         if (event.ts >= *since) {
-          console.Result(options.pretty ? event.ts + "  " + event.name + "  " + event.stage_id +
-                                              "  " + event.properties.Dump()
-                                        : EventJson(event).Dump());
+          if (options.pretty) {
+            for (const std::string& line : story.Tell(event)) console.Result(line);
+          } else {
+            console.Result(EventJson(event).Dump());
+          }
         }
         return options.follow || event.seq < last;
       });

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "../drawing.h"
 #include "../following.h"
 #include "../machinery.h"
 #include "../spec_settings.h"
@@ -12,12 +13,9 @@
 #include "fabro/config/explain.h"
 #include "fabro/config/interpolate.h"
 #include "fabro/environment/environment.h"
-#include "fabro/linux/file.h"
-#include "fabro/workflow/graph/dot.h"
-#include "fabro/workflow/render/render.h"
+#include "run_options.h"
 
 namespace fabro::cli {
-namespace {
 
 config::Flags FlagsOf(const RunOptions& options) {
   config::Flags flags;
@@ -35,6 +33,8 @@ config::Flags FlagsOf(const RunOptions& options) {
   flags.labels = options.labels;
   return flags;
 }
+
+namespace {
 
 // Inputs are strings, numbers and booleans; the layers have seen to it.
 model::Json InputJson(const templates::Map& inputs) {
@@ -87,14 +87,6 @@ runs::RunSpec SpecOf(const WorkflowSource& source, const workflow::Prepared& pre
   return spec;
 }
 
-// The drawing beside the run: for people, so trouble with it is said and stops nothing.
-void DrawGraph(const runs::RunRef& run, const workflow::Graph& graph, Console& console) {
-  const fabro::Result<std::string> svg = workflow::RenderSvg(workflow::ToDot(graph));
-  const Status written =
-      svg.ok() ? ReplaceFile(run.dir + "/graph.svg", *svg, 0600) : Status(svg.error());
-  if (!written.ok()) console.Warn(written.error().ToString());
-}
-
 // Runs whose worker died: said here, because nobody else will.
 void ReportOrphans(const std::string& storage, Console& console) {
   const fabro::Result<std::vector<runs::Orphan>> orphans =
@@ -129,25 +121,25 @@ Status MayStart(const WorkflowSource& source, const environment::ResolvedEnviron
   return config::InterpolateAll(env, "run.environment.env", ReferencesIn(credentials));
 }
 
-int Execute(const WorkflowSource& source, const workflow::Prepared& prepared,
-            const environment::ResolvedEnvironment& environment, const RunOptions& options,
-            const GlobalOptions& global, Console& console) {
+// What `run` and `create` have in common, up to a run that is there.
+struct Made {
+  std::optional<runs::RunRef> run;  // Else `code` says how the command ends.
+  int code = kOk;
+};
+
+Made Make(const WorkflowSource& source, const workflow::Prepared& prepared,
+          const environment::ResolvedEnvironment& environment, const RunOptions& options,
+          const GlobalOptions& global, Console& console) {
   const fabro::Result<std::string> storage = StorageDir(global);
-  if (!storage.ok()) return console.Fail(storage.error());
+  if (!storage.ok()) return {.run = {}, .code = console.Fail(storage.error())};
   ReportOrphans(*storage, console);
   const fabro::Result<runs::RunRef> run =
       runs::Create(*storage, SpecOf(source, prepared, environment, options));
-  if (!run.ok()) return console.Fail(run.error());
+  if (!run.ok()) return {.run = {}, .code = console.Fail(run.error())};
   console.Say("workflow " + source.path);
   console.Say("run      " + run->id.value() + " in " + environment.slug);
-  DrawGraph(*run, prepared.graph, console);
-  const Status started = runs::Start(*run, SelfAsWorker());
-  if (!started.ok()) return console.Fail(started.error());
-  if (options.detach) {
-    console.Result(run->id.value());
-    return kOk;
-  }
-  return FollowToEnd(*run, 0, OnInterrupt::kCancelRun, console);
+  DrawRun(*run, console);
+  return {.run = *run};
 }
 
 int PrintSettings(const RunOptions& options, Console& console) {
@@ -160,33 +152,52 @@ int PrintSettings(const RunOptions& options, Console& console) {
   return kOk;
 }
 
-}  // namespace
-
-int Run(const RunOptions& options, const GlobalOptions& global, Console& console) {
+Made MakeRun(const RunOptions& options, const GlobalOptions& global, Console& console) {
+  const auto left = [](int code) { return Made{.run = {}, .code = code}; };
   const fabro::Result<WorkflowSource> source = LoadWorkflow(options.workflow, FlagsOf(options));
-  if (!source.ok()) return console.Fail(source.error());
+  if (!source.ok()) return left(console.Fail(source.error()));
   for (const std::string& note : source->settings.notes) console.Warn(Inert(note));
-  if (options.print == "settings") return PrintSettings(options, console);
+  if (options.print == "settings") return left(PrintSettings(options, console));
   const workflow::Prepared prepared = Prepare(*source, workflow::PrepareMode::kRun);
   PrintDiagnostics(*source, prepared, /*as_result=*/false, console);
-  if (!prepared.ok()) return kUsage;
+  if (!prepared.ok()) return left(kUsage);
   const fabro::Result<environment::ResolvedEnvironment> environment =
       environment::Resolve(source->settings, {.in_place = options.in_place});
-  if (!environment.ok()) return console.Fail(environment.error());
+  if (!environment.ok()) return left(console.Fail(environment.error()));
   if (options.print == "environment") {
     console.Result(environment::ToJson(*environment).Dump());
-    return kOk;
+    return left(kOk);
   }
   if (options.print == "request") {
     console.Result(runs::EncodeSpec(SpecOf(*source, prepared, *environment, options)));
-    return kOk;
+    return left(kOk);
   }
   const Status allowed = MayStart(*source, *environment, options, console);
-  if (!allowed.ok()) return console.Fail(allowed.error());
+  if (!allowed.ok()) return left(console.Fail(allowed.error()));
   for (const environment::Warning& warning : environment->warnings) {
     console.Warn((warning.path.empty() ? "" : warning.path + ": ") + warning.message);
   }
-  return Execute(*source, prepared, *environment, options, global, console);
+  return Make(*source, prepared, *environment, options, global, console);
+}
+
+}  // namespace
+
+int Run(const RunOptions& options, const GlobalOptions& global, Console& console) {
+  const Made made = MakeRun(options, global, console);
+  if (!made.run) return made.code;
+  const Status started = runs::Start(*made.run, SelfAsWorker());
+  if (!started.ok()) return console.Fail(started.error());
+  if (options.detach) {
+    console.Result(made.run->id.value());
+    return kOk;
+  }
+  return FollowToEnd(*made.run, 0, OnInterrupt::kCancelRun, console);
+}
+
+int Run(const CreateOptions& options, const GlobalOptions& global, Console& console) {
+  const Made made = MakeRun(options.run, global, console);
+  if (made.run) console.Result(made.run->id.value());
+  return made.code;
 }
 
 }  // namespace fabro::cli

@@ -1,11 +1,13 @@
 // `fabro validate` and `fabro graph`: a workflow as it is written, without running it.
 #include <fstream>
 
+#include "../drawing.h"
 #include "../workflow_source.h"
 #include "commands.h"
 #include "fabro/linux/file.h"
 #include "fabro/workflow/graph/dot.h"
 #include "fabro/workflow/render/render.h"
+#include "shared.h"
 
 namespace fabro::cli {
 namespace {
@@ -31,13 +33,20 @@ int Run(const ValidateOptions& options, const GlobalOptions& /*global*/, Console
   return prepared.ok() ? kOk : kUsage;
 }
 
-int Run(const GraphOptions& options, const GlobalOptions& /*global*/, Console& console) {
-  const fabro::Result<WorkflowSource> source = LoadWorkflow(options.workflow, {});
-  if (!source.ok()) return console.Fail(source.error());
-  workflow::Prepared prepared = Prepare(*source, workflow::PrepareMode::kValidate);
+namespace {
+
+fabro::Result<std::string> DotOf(const GraphOptions& options, const GlobalOptions& global,
+                                 Console& console) {
+  if (!options.run.empty()) {
+    const runs::RunRef run = TRY(FindRun(global, options.run));
+    return DotOfRun(run, options.direction);
+  }
+  const WorkflowSource source = TRY(LoadWorkflow(options.workflow, {}));
+  workflow::Prepared prepared = Prepare(source, workflow::PrepareMode::kValidate);
   if (prepared.graph.nodes.empty()) {  // Nothing to draw: it does not even parse.
-    PrintDiagnostics(*source, prepared, /*as_result=*/false, console);
-    return kUsage;
+    PrintDiagnostics(source, prepared, /*as_result=*/false, console);
+    return Failure(Code::kInvalidArgument, "there is nothing to draw in " + source.path, "no_graph",
+                   "fabro validate " + source.path);
   }
   if (!options.direction.empty()) {
     prepared.graph.attributes.Set({.key = "rankdir",
@@ -45,9 +54,20 @@ int Run(const GraphOptions& options, const GlobalOptions& /*global*/, Console& c
                                    .type = workflow::ValueType::kBareword,
                                    .at = {}});
   }
-  const std::string dot = workflow::ToDot(prepared.graph);
+  return workflow::ToDot(prepared.graph);
+}
+
+}  // namespace
+
+int Run(const GraphOptions& options, const GlobalOptions& global, Console& console) {
+  if (options.workflow.empty() && options.run.empty()) {
+    return console.Fail(Failure(Code::kInvalidArgument, "a workflow or --run RUN is needed",
+                                "usage", "fabro graph --help"));
+  }
+  const fabro::Result<std::string> dot = DotOf(options, global, console);
+  if (!dot.ok()) return console.Fail(dot.error());
   const fabro::Result<std::string> drawing =
-      options.format == "dot" ? fabro::Result<std::string>(dot) : workflow::RenderSvg(dot);
+      options.format == "dot" ? fabro::Result<std::string>(*dot) : workflow::RenderSvg(*dot);
   if (!drawing.ok()) return console.Fail(drawing.error());
   if (options.output.empty() || options.output == "-") {
     console.Result(*drawing);

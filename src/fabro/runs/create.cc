@@ -9,6 +9,7 @@
 
 #include "fabro/base/clock.h"
 #include "fabro/linux/file.h"
+#include "fabro/runs/create.h"
 #include "fabro/runs/paths.h"
 #include "fabro/runs/runs.h"
 #include "fabro/runs/summary.h"
@@ -22,6 +23,7 @@ namespace {
 using model::Json;
 
 constexpr std::size_t kUlidSize = 26;
+constexpr const char* kArchivedMark = "+archived";  // In the index, behind the status.
 constexpr std::uint64_t kFruitlessLimit = 3;  // Resumes in a row without a completed stage: dead.
 
 // "20260307-01J…" of our making, else empty.
@@ -30,6 +32,66 @@ std::string IdOfDirName(const std::string& name) {
   std::string id = name.substr(9);
   return IsUlid(id) ? id : std::string();
 }
+
+model::Event CreatedEvent(const RunSpec& spec, const std::string& run_dir,
+                          std::chrono::milliseconds now) {
+  model::Event event;
+  event.id = MakeUuidV7(now, RandomBytes(10));
+  event.ts = spec.created_at;
+  event.run_id = spec.id;
+  event.name = "run.created";
+  Json labels = Json::MakeObject();
+  for (const auto& [key, value] : spec.labels) labels.Set(key, value);
+  // The graph and the settings are in the bundle, once.
+  event.properties.Set("workflow_slug", spec.workflow).Set("workflow_source", spec.workflow_path);
+  event.properties.Set("environment", spec.environment).Set("labels", std::move(labels));
+  event.properties.Set("run_dir", run_dir).Set("source_directory", spec.source_directory);
+  event.properties.Set("in_place", spec.in_place).Set("dry_run", spec.dry_run);
+  event.properties.Set("auto_resume", spec.auto_resume);
+  if (const Json* source = spec.settings.Find("fork_source_ref")) {
+    event.properties.Set("fork_source_ref", *source);
+  }
+  return event;
+}
+
+Status FillDirectory(const std::string& staging, const std::string& final_dir, const RunSpec& spec,
+                     std::chrono::milliseconds now, const CreateHooks& hooks) {
+  TRY(MakeDirs(staging + "/runtime", 0700));
+  if (::chmod(staging.c_str(), 0700) != 0) return SysFailure("chmod", staging);
+  if (::chmod((staging + "/runtime").c_str(), 0700) != 0) return SysFailure("chmod", staging);
+  TRY(ReplaceFile(BundlePath(staging), EncodeSpec(spec), 0600));
+  TRY(ReplaceFile(staging + "/graph.fabro", spec.graph_source, 0600));
+  auto events = TRY(store::CreateRunDb(
+      staging, spec.id, spec.dry_run ? store::Durability::kOff : store::Durability::kFull));
+  std::vector<model::Event> first{CreatedEvent(spec, final_dir, now)};
+  TRY(events->Append(first));
+  if (hooks.fill) TRY(hooks.fill(spec, staging, *events));
+  return {};
+}
+
+Result<RunSummary> Broken(const RunRef& run, const Error& error) {
+  RunSummary summary;
+  summary.ref = run;
+  summary.broken = true;
+  summary.error = error.ToString();
+  return summary;
+}
+
+RunSummary SummaryOf(const RunRef& run, const store::IndexRow& row) {
+  RunSummary summary;
+  summary.ref = run;
+  summary.workflow = row.workflow;
+  summary.environment = row.environment;
+  summary.status = row.status.starts_with("succeeded") ? RunStatus::kSucceeded : RunStatus::kFailed;
+  summary.archived = row.status.ends_with(kArchivedMark);
+  summary.detail = row.reason;
+  summary.created_at = row.created_at;
+  summary.updated_at = row.updated_at;
+  summary.duration_ms = workflow::UnixMillis(row.updated_at) - workflow::UnixMillis(row.created_at);
+  return summary;
+}
+
+}  // namespace
 
 Result<std::vector<RunRef>> AllRefs(const std::string& storage) {
   auto dir = OpenDir(ScratchDir(storage));
@@ -49,73 +111,22 @@ Result<std::vector<RunRef>> AllRefs(const std::string& storage) {
   return refs;
 }
 
-model::Event CreatedEvent(const RunSpec& spec, const std::string& run_dir,
-                          std::chrono::milliseconds now) {
-  model::Event event;
-  event.id = MakeUuidV7(now, RandomBytes(10));
-  event.ts = spec.created_at;
-  event.run_id = spec.id;
-  event.name = "run.created";
-  Json labels = Json::MakeObject();
-  for (const auto& [key, value] : spec.labels) labels.Set(key, value);
-  // The graph and the settings are in the bundle, once.
-  event.properties.Set("workflow_slug", spec.workflow).Set("workflow_source", spec.workflow_path);
-  event.properties.Set("environment", spec.environment).Set("labels", std::move(labels));
-  event.properties.Set("run_dir", run_dir).Set("source_directory", spec.source_directory);
-  event.properties.Set("in_place", spec.in_place).Set("dry_run", spec.dry_run);
-  event.properties.Set("auto_resume", spec.auto_resume);
-  return event;
-}
-
-Status FillDirectory(const std::string& staging, const std::string& final_dir, const RunSpec& spec,
-                     std::chrono::milliseconds now) {
-  TRY(MakeDirs(staging + "/runtime", 0700));
-  if (::chmod(staging.c_str(), 0700) != 0) return SysFailure("chmod", staging);
-  if (::chmod((staging + "/runtime").c_str(), 0700) != 0) return SysFailure("chmod", staging);
-  TRY(ReplaceFile(BundlePath(staging), EncodeSpec(spec), 0600));
-  TRY(ReplaceFile(staging + "/graph.fabro", spec.graph_source, 0600));
-  auto events = TRY(store::CreateRunDb(
-      staging, spec.id, spec.dry_run ? store::Durability::kOff : store::Durability::kFull));
-  std::vector<model::Event> first{CreatedEvent(spec, final_dir, now)};
-  TRY(events->Append(first));
-  return {};
-}
-
-Result<RunSummary> Broken(const RunRef& run, const Error& error) {
-  RunSummary summary;
-  summary.ref = run;
-  summary.broken = true;
-  summary.error = error.ToString();
-  return summary;
-}
-
 store::IndexRow RowOf(const RunSummary& summary) {
   return {.run = summary.ref.id,
           .dir = summary.ref.dir.substr(summary.ref.dir.rfind('/') + 1),
           .workflow = summary.workflow,
-          .status = std::string(ToString(summary.status)),
+          .status = std::string(ToString(summary.status)) + (summary.archived ? kArchivedMark : ""),
           .reason = summary.detail,
           .created_at = summary.created_at,
           .updated_at = summary.updated_at,
           .environment = summary.environment};
 }
 
-RunSummary SummaryOf(const RunRef& run, const store::IndexRow& row) {
-  RunSummary summary;
-  summary.ref = run;
-  summary.workflow = row.workflow;
-  summary.environment = row.environment;
-  summary.status = row.status == "succeeded" ? RunStatus::kSucceeded : RunStatus::kFailed;
-  summary.detail = row.reason;
-  summary.created_at = row.created_at;
-  summary.updated_at = row.updated_at;
-  summary.duration_ms = workflow::UnixMillis(row.updated_at) - workflow::UnixMillis(row.created_at);
-  return summary;
+Result<RunRef> Create(const std::string& storage, RunSpec spec) {
+  return CreateWith(storage, std::move(spec), {});
 }
 
-}  // namespace
-
-Result<RunRef> Create(const std::string& storage, RunSpec spec) {
+Result<RunRef> CreateWith(const std::string& storage, RunSpec spec, const CreateHooks& hooks) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       RealClock().WallNow().time_since_epoch());
   spec.id = RunId(MakeUlid(now, RandomBytes(10)));
@@ -128,7 +139,8 @@ Result<RunRef> Create(const std::string& storage, RunSpec spec) {
   if (::chmod(scratch.c_str(), 0700) != 0) return SysFailure("chmod", scratch);
   const std::string staging = scratch + "/." + name;
   const RunRef run{spec.id, storage, scratch + "/" + name};
-  Status filled = FillDirectory(staging, run.dir, spec, now);
+  if (hooks.place) hooks.place(spec, run.dir);
+  Status filled = FillDirectory(staging, run.dir, spec, now, hooks);
   if (filled.ok() && ::rename(staging.c_str(), run.dir.c_str()) != 0) {
     filled = SysFailure("rename", staging);
   }
@@ -216,7 +228,8 @@ Result<std::vector<RunSummary>> List(const std::string& storage) {
       return candidate.run == run.id;
     });
     // What has ended stays as it is, unless somebody works on it again.
-    const bool ended = row != rows.end() && (row->status == "succeeded" || row->status == "failed");
+    const bool ended = row != rows.end() &&
+                       (row->status.starts_with("succeeded") || row->status.starts_with("failed"));
     const auto locked = store::IsRunLocked(run.dir);
     if (ended && locked.ok() && !*locked) {
       summaries.push_back(SummaryOf(run, *row));

@@ -69,8 +69,10 @@ struct RunSummary {
   std::vector<std::string> artifacts;       // Below `<dir>/artifacts`.
   std::vector<std::string> open_questions;  // Ids; kBlocked while there are any (questions.h).
   std::uint64_t last_seq = 0;
-  bool live = false;    // A worker holds its lock.
-  bool broken = false;  // The store cannot be read; `error` says why, the rest is empty.
+  bool archived = false;      // Put away: lists leave it out.
+  std::string superseded_by;  // Of a run that was rewound: the run that replaces it.
+  bool live = false;          // A worker holds its lock.
+  bool broken = false;        // The store cannot be read; `error` says why, the rest is empty.
 };
 
 // --- Finding -------------------------------------------------------------------------------------

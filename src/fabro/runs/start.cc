@@ -9,6 +9,7 @@
 
 #include "fabro/linux/file.h"
 #include "fabro/linux/process.h"
+#include "fabro/runs/create.h"
 #include "fabro/runs/paths.h"
 #include "fabro/runs/runs.h"
 #include "fabro/runs/worker_run.h"
@@ -130,6 +131,12 @@ Status Resume(const RunRef& run, const WorkerCommand& worker, std::optional<Nano
   if (state.succeeded && state.ended) {
     return Failure(Code::kFailedPrecondition, "run " + run.id.value() + " has succeeded",
                    "run_finished");
+  }
+  auto events = TRY(store::OpenRunDb(run.dir, true));
+  const bool archived = TRY(IsArchived(*events));
+  if (archived) {
+    return Failure(Code::kFailedPrecondition, "run " + run.id.value() + " is archived",
+                   "run_archived", "fabro unarchive " + run.id.value());
   }
   if (wall_budget) {
     model::Json body;

@@ -72,6 +72,9 @@ void TakeRun(const Event& event, RunSummary& summary) {
     summary.error = properties.StringAt("error");
     summary.final_commit = properties.StringAt("git_commit_sha");
     summary.duration_ms = properties.IntAt("duration_ms");
+  } else if (event.name == "run.archived" || event.name == "run.unarchived") {
+    summary.archived = event.name == "run.archived";
+    summary.superseded_by = properties.StringAt("superseded_by");
   }
 }
 

@@ -42,5 +42,20 @@ TEST(ToDotTest, AnImpossibleRankdirIsReplaced) {
   EXPECT_NE(ToDot(*graph).find("rankdir=TB\n"), std::string::npos);
 }
 
+TEST(DotStatesTest, WhatRanIsSolidAndTheRestIsGrey) {
+  const auto graph = Parse("digraph G { a -> b a -> c }");
+  ASSERT_TRUE(graph.has_value());
+  DotStates states;
+  states.status = {{"a", "succeeded"}, {"b", "failed"}};
+  states.visits = {{"a", 2}, {"b", 1}};
+  states.note = {{"a", "1s"}};
+  states.taken = {{{"a", "b"}, 2}};
+  const std::string dot = ToDot(*graph, states);
+  EXPECT_NE(dot.find("\"a\" [label=\"✓ a ×2\\n1s\""), std::string::npos) << dot;
+  EXPECT_NE(dot.find("\"b\" [label=\"✗ b\""), std::string::npos) << dot;
+  EXPECT_NE(dot.find("\"c\" [label=\"c\", shape=box, style=dashed"), std::string::npos) << dot;
+  EXPECT_NE(dot.find("\"a\" -> \"b\" [label=\"×2\", penwidth"), std::string::npos) << dot;
+}
+
 }  // namespace
 }  // namespace fabro::workflow
