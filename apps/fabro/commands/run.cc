@@ -81,6 +81,9 @@ runs::RunSpec SpecOf(const WorkflowSource& source, const workflow::Prepared& pre
   spec.events_jsonl = settings.artifact_events;
   spec.wall_budget = settings.budget.wall;
   spec.fail_on_budget = settings.budget.fail_on_limit;
+  spec.token_budget = settings.budget.tokens;
+  spec.cost_budget = settings.budget.cost_usd;
+  spec.auto_approve = settings.auto_approve;
   spec.dry_run = settings.dry_run;
   spec.in_place = options.in_place;
   spec.preserve_sandbox = options.preserve_sandbox;
