@@ -199,5 +199,44 @@ TEST(ExampleProfiles, HighSecurityHasItsLimits) {
   EXPECT_TRUE(loaded.settings.Texts("sandbox.filesystem.allowed_paths").empty());
 }
 
+TEST(ConfigTest, AnEnabledNetworkIsEgressToWhatIsAllowed) {
+  const auto read = Read(
+      "sandbox: {network: {enabled: true, allowed_hosts: ['*.Example.com', 10.1.0.0/16],"
+      " allowed_ports: [443, 8000-8010], synthetic_v4: 10.200.0.0/15}}\n");
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  const model::SandboxSpec& sandbox = read->sandbox;
+  EXPECT_EQ(sandbox.network, model::NetworkMode::kEgress);
+  ASSERT_EQ(sandbox.egress.hosts.size(), 2U);
+  EXPECT_EQ(model::ToString(sandbox.egress.hosts[0]), "*.example.com");
+  ASSERT_EQ(sandbox.egress.ports.size(), 2U);
+  EXPECT_EQ(model::ToString(sandbox.egress.ports[1]), "8000-8010");
+  EXPECT_EQ(model::ToString(sandbox.egress.synthetic_v4), "10.200.0.0/15");
+}
+
+TEST(ConfigTest, ANetworkThatIsNotEnabledHasNoHosts) {
+  const auto read = Read("sandbox: {network: {allowed_hosts: [example.com]}}\n");
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->sandbox.network, std::nullopt);
+  EXPECT_TRUE(read->sandbox.egress.hosts.empty());
+}
+
+TEST(ConfigTest, ABadHostNamesItsPlace) {
+  const std::string error =
+      ErrorOf("sandbox: {network: {enabled: true, allowed_hosts: ['a b.test']}}\n");
+  EXPECT_NE(error.find("faber.yaml:1:"), std::string::npos) << error;
+}
+
+TEST(ConfigTest, RightsAndClocksReachTheSandbox) {
+  const auto read = Read(
+      "security: {allow_ptrace: true, capabilities: {allowed: [CAP_CHOWN]}}\n"
+      "sandbox: {time: {boottime_offset: 3h}}\n"
+      "resource_limits: {default: {io_read_limit: 4MiB}}\n");
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  EXPECT_EQ(read->sandbox.capabilities, std::vector<std::string>{"CAP_CHOWN"});
+  EXPECT_TRUE(read->sandbox.syscalls.allow_ptrace);
+  EXPECT_EQ(read->sandbox.boottime_start, std::chrono::hours(3));
+  EXPECT_EQ(read->sandbox.limits.io_read_rate, 4_MiB);
+}
+
 }  // namespace
 }  // namespace fabro::faber

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 
+#include "fabro/model/capability.h"
 #include "fabro/model/layers.h"
 
 namespace fabro::faber {
@@ -15,7 +16,6 @@ using State = Verdict::State;
 
 constexpr std::array<std::string_view, 8> kKinds = {"cgroup", "ipc",  "mnt",  "net",
                                                     "pid",    "time", "user", "uts"};
-constexpr std::string_view kNoCapability = "0000000000000000";
 
 std::string_view At(const Evidence& evidence, std::string_view key) {
   const auto found = evidence.find(key);
@@ -83,9 +83,16 @@ void Identity(const Observed& seen, Judge& judge) {
 }
 
 void Capabilities(const Observed& seen, Judge& judge) {
+  // As the kernel writes a set: sixteen hexadecimal digits.
+  const auto given =
+      model::CapabilityMask("--cap-add", seen.spec.capabilities, seen.spec.level).value_or(0);
+  std::string expected(16, '0');
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected[i] = "0123456789abcdef"[given >> (4 * (expected.size() - 1 - i)) & 15U];
+  }
   for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
     const std::string_view value = At(seen.inside, "status." + std::string(set));
-    judge.See(set, value, value == kNoCapability);
+    judge.See(set, value, value == expected);
   }
   const std::string_view privs = At(seen.inside, "status.NoNewPrivs");
   judge.See("NoNewPrivs", privs, privs == "1");

@@ -1,6 +1,7 @@
 #include "apps/faber/network_options.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -84,7 +85,9 @@ Status Apply(model::EgressPolicy& policy, const OptionUse& use) {
 }
 
 bool IsOurs(const OptionUse& use) {
-  return use.name.starts_with("--allow-") || use.name.starts_with("--network-");
+  constexpr std::array<std::string_view, 4> kAllow = {"--allow-host", "--allow-private-host",
+                                                      "--allow-all-hosts", "--allow-port"};
+  return std::ranges::find(kAllow, use.name) != kAllow.end() || use.name.starts_with("--network-");
 }
 
 }  // namespace

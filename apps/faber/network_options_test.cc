@@ -51,6 +51,8 @@ TEST(NetworkOptionsTest, WhatCannotBeReadNamesItsOption) {
 TEST(NetworkOptionsTest, WithoutOneNothingChanges) {
   model::RunRequest request;
   ASSERT_TRUE(ReadNetworkOptions(request, {}));
+  ASSERT_TRUE(ReadNetworkOptions(
+      request, Uses{{"--allow-ptrace"}, {"--allow-path", "/tmp"}, {"--allow-syscall", "mount"}}));
   EXPECT_EQ(request.sandbox.network, std::nullopt);
 }
 

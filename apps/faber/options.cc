@@ -41,6 +41,10 @@ constexpr std::array kRun = {
         "off audit block allow"},
     OptionInfo{"--env", "K=V", kSandbox,
                "Set a variable; nothing of the caller's environment goes in by itself", "", true},
+    OptionInfo{"--monotonic-offset", "D", kSandbox,
+               "What the monotonic clock says when CMD starts (default 0s)"},
+    OptionInfo{"--boottime-offset", "D", kSandbox,
+               "What the boot clock (uptime) says when CMD starts (default 0s)"},
     OptionInfo{"--rootfs", "SOURCE", kFiles,
                "host-dirs: this machine's /usr, /bin, /lib and some of /etc; dir:PATH: an unpacked "
                "tree; tar:FILE or oci:LAYOUT[:TAG]: an image, unpacked once (default host-dirs)",
@@ -107,6 +111,10 @@ constexpr std::array kRun = {
                "No memory that is written and then executed (PR_SET_MDWE, Linux 6.3)"},
     OptionInfo{"--deny-file-locks", "", kCalls,
                "Locks fail: on files that several sandboxes see they are a channel"},
+    OptionInfo{"--cap-add", "CAP", kCalls,
+               "A capability over the sandbox's own files and processes (CAP_CHOWN, "
+               "CAP_SYS_CHROOT, …); none at level high",
+               "", true},
     OptionInfo{
         "--explain", "", kOutput,
         "Say of each refused system call what it is for, why it is refused and what allows it"},

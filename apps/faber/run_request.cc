@@ -5,6 +5,7 @@
 
 #include "apps/faber/network_options.h"
 #include "apps/faber/syscall_options.h"
+#include "fabro/model/capability.h"
 #include "fabro/model/layers.h"
 
 namespace fabro::faber {
@@ -191,6 +192,9 @@ Status Apply(RunArguments& arguments, const OptionUse& use, const Caller& caller
   if (use.name == "--env") return SetVariable(request, use);
   if (use.name == "--cwd") return SetCwd(request, use);
   if (use.name == "--fresh") request.sandbox.fresh = true;
+  if (use.name == "--cap-add") request.sandbox.capabilities.push_back(use.value);
+  if (use.name == "--monotonic-offset") request.sandbox.monotonic_start = TRY(SpanOf(use));
+  if (use.name == "--boottime-offset") request.sandbox.boottime_start = TRY(SpanOf(use));
   if (use.name == "--json") arguments.json = true;
   if (use.name == "--print") arguments.print = TRY(PrintStepOf(use));
   return {};  // --config was read before, --help is not ours.
@@ -243,6 +247,8 @@ Result<RunArguments> ReadRunArguments(const Invocation& invocation, model::RunRe
   for (const OptionUse& use : invocation.options) TRY(Apply(arguments, use, caller));
   TRY(ReadNetworkOptions(arguments.request, invocation.options));
   TRY(CompleteWorkspace(arguments.request));
+  TRY(model::CapabilityMask("--cap-add", arguments.request.sandbox.capabilities,
+                            arguments.request.sandbox.level));
   TRY(model::CheckContract("--require", arguments.require, arguments.request.sandbox.degrade,
                            arguments.request.sandbox.level));
   if (!invocation.positionals.empty()) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 
+#include "apps/faber/settings_network.h"
 #include "fabro/config/engine/yaml.h"
 #include "fabro/jail/command_policy/policy.h"
 #include "fabro/linux/file.h"
@@ -58,7 +59,14 @@ Status ApplyLimits(const Settings& settings, RunRequest& request) {
   TRY(span("wall_time_limit", SetWallTime));
   TRY(count("max_processes", SetPids));
   TRY(count("max_file_descriptors", SetOpenFiles));
-  return count("cpu_rate_limit", SetCpuMillis);
+  TRY(count("cpu_rate_limit", SetCpuMillis));
+  const auto rate = [&](std::string_view limit) -> std::optional<ByteSize> {
+    const auto value = settings.Number(settings.LimitKey(limit));
+    return value ? std::optional(ByteSize(*value)) : std::nullopt;
+  };
+  request.sandbox.limits.io_read_rate = rate("io_read_limit");
+  request.sandbox.limits.io_write_rate = rate("io_write_limit");
+  return {};
 }
 
 Status ApplyFiles(const Settings& settings, RunRequest& request, const Caller& caller) {
@@ -147,10 +155,8 @@ Result<config::engine::Inputs> ReadInputs(const Invocation& invocation,
 Status ApplySettings(const Settings& settings, RunRequest& request, const Caller& caller) {
   constexpr std::string_view kLevel = "security.default_security_level";
   TRY(SetLevel(request, settings.Where(kLevel), *settings.Text(kLevel)));
-  constexpr std::string_view kMode = "sandbox.network.mode";
-  if (const auto mode = settings.Text(kMode)) {
-    TRY(SetNetwork(request, settings.Where(kMode), *mode));
-  }
+  TRY(ApplyNetworkSettings(settings, request));
+  TRY(ApplyRightSettings(settings, request));
   request.sandbox.fresh = settings.Flag("sandbox.fresh");
   request.sandbox.hostname = settings.Text("container.hostname").value_or("sandbox");
   for (const std::string& layer : settings.Texts("sandbox.degrade")) {

@@ -138,7 +138,10 @@ Json ToJson(const model::SandboxSpec& spec) {
                  {"hostname", spec.hostname},
                  {"home", spec.home.value()},
                  {"degrade", Json::Strings(spec.degrade)},
-                 {"syscalls", OfSyscalls(spec.syscalls)}});
+                 {"syscalls", OfSyscalls(spec.syscalls)},
+                 {"capabilities", Json::Strings(spec.capabilities)},
+                 {"monotonic_start_ns", spec.monotonic_start.count()},
+                 {"boottime_start_ns", spec.boottime_start.count()}});
 }
 
 Json ToJson(const model::ExecSpec& spec) {

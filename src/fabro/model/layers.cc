@@ -12,7 +12,8 @@ namespace {
 constexpr std::array kLayers = {
     Layer{"namespaces", "all eight namespaces are its own, and no mount spreads out or in"},
     Layer{"identity", "two leased ids, no way to another one, no groups", true},
-    Layer{"capabilities", "all five capability sets are empty and no_new_privs is set"},
+    Layer{"capabilities",
+          "the capability sets have what was asked for alone (nothing, by default); no_new_privs"},
     Layer{"seccomp", "the system call filter of the level is loaded"},
     Layer{"landlock", "a Landlock domain mirrors the mounts", true, false},
     Layer{"cgroup", "it is in a control group made for it, which it cannot see or leave"},

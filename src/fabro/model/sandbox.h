@@ -118,6 +118,10 @@ struct SandboxSpec {
   GuestPath home{"/home/agent"};
   std::vector<std::string> degrade;  // Layers that may be missing; each result says which were.
   SyscallChanges syscalls;
+  std::vector<std::string> capabilities;  // "CAP_CHOWN"; of its own user namespace (capability.h).
+  // What its clocks say when its first command starts (time_namespaces(7)).
+  Nanos monotonic_start{0};
+  Nanos boottime_start{0};
   friend bool operator==(const SandboxSpec&, const SandboxSpec&) = default;
 };
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "fabro/config/engine/read_value.h"
+#include "fabro/model/capability.h"
 
 namespace fabro::config::engine {
 namespace {
@@ -105,29 +107,20 @@ class Checker {
 
   // Section 8: what each level accepts.
   void Capabilities() {
-    constexpr std::array<std::string_view, 9> kMedium = {
-        "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",     "CAP_FSETID",          "CAP_SETGID",
-        "CAP_SETUID", "CAP_KILL",         "CAP_SYS_CHROOT", "CAP_NET_BIND_SERVICE"};
-    constexpr std::array<std::string_view, 7> kLow = {
-        "CAP_SYS_ADMIN", "CAP_NET_ADMIN",   "CAP_NET_RAW", "CAP_SYS_PTRACE",
-        "CAP_MKNOD",     "CAP_AUDIT_WRITE", "CAP_SYS_NICE"};
     constexpr std::string_view kKey = "security.capabilities.allowed";
+    const auto level = model::ParseLevel(level_).value_or(model::Level::kHigh);
     for (const std::string& name : settings_.Texts(kKey)) {
-      const bool medium = std::ranges::find(kMedium, name) != kMedium.end();
-      const bool low = std::ranges::find(kLow, name) != kLow.end();
-      if (!medium && !low) {
-        Add(Severity::kError, "config_invalid", kKey,
-            "'" + name + "' is no capability that a command may have",
-            "write for example CAP_CHOWN, or take it out");
-      } else if (level_ == "high") {
-        Contradiction(kKey, "level high has no capabilities, " + name + " is one",
-                      "use level medium, or take it out");
-      } else if (low && level_ != "low") {
-        Contradiction(kKey, name + " is for level low only", "use level low, or take it out");
-      } else if (low) {
-        Add(Severity::kWarning, "CFG_CAPABILITY_WIDE", kKey, name + " opens much of the kernel",
-            "take it out if the command can do without");
+      const auto mask = model::CapabilityMask(kKey, std::span(&name, 1), level);
+      if (!mask) {
+        Error error = mask.error();
+        Add(Severity::kError, "capability_refused", kKey, error.message.substr(kKey.size() + 2),
+            error.fix);
+        continue;
       }
+      const auto row = std::ranges::find(model::Capabilities(), name, &model::Capability::name);
+      if (row->strictest != model::Level::kLow) continue;
+      Add(Severity::kWarning, "CFG_CAPABILITY_WIDE", kKey, name + " opens much of the kernel",
+          "take it out if the command can do without");
     }
   }
 
@@ -186,9 +179,9 @@ class Checker {
                                 : "leave it out; its default is " + std::string(key->fallback));
     }
     const std::string mode = settings_.Text("sandbox.network.mode").value_or("");
-    if (mode == "egress" || mode == "veth" || mode == "host") {
+    if (mode == "veth" || mode == "host") {
       Add(Severity::kNotBuilt, "network_not_built", "sandbox.network.mode",
-          "mode " + mode + " is not built yet", "use none or loopback");
+          "mode " + mode + " is not built yet", "use none, loopback or egress");
     }
   }
 

@@ -104,8 +104,9 @@ TEST(SettingsTest, ContradictionsAreErrors) {
   EXPECT_EQ(code("security: {default_security_level: high, seccomp: {level: low}}"),
             "config_contradiction");
   EXPECT_EQ(code("security: {default_security_level: high, capabilities: {allowed: [CAP_CHOWN]}}"),
-            "config_contradiction");
-  EXPECT_EQ(code("security: {capabilities: {allowed: [CAP_SYS_MODULE]}}"), "config_invalid");
+            "capability_refused");
+  EXPECT_EQ(code("security: {capabilities: {allowed: [CAP_SYS_MODULE]}}"), "capability_refused");
+  EXPECT_EQ(code("security: {capabilities: {allowed: [CAP_NET_ADMIN]}}"), "capability_refused");
   EXPECT_EQ(code("sandbox: {filesystem: {tmpfs_size: 1GiB}}"), "config_contradiction");
   EXPECT_EQ(code("sandbox: {workspace: {type: disk}}"), "config_contradiction");
   EXPECT_EQ(code("sandbox: {filesystem: {allowed_paths: [../etc]}}"), "config_invalid");

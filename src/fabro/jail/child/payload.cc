@@ -14,6 +14,7 @@
 
 #include <cstring>
 
+#include "fabro/jail/child/securebits.h"
 #include "fabro/jail/child/steps.h"
 
 namespace fabro::jail::child {
@@ -143,20 +144,47 @@ int BecomeTask(Payload& payload) {
   return ErrnoOf(::prctl(PR_SET_PDEATHSIG, SIGKILL));
 }
 
-// Drops the three sets that capset(2) covers, and looks whether the zygote did the rest.
-int DropCapabilities(Payload&) {
+int SetCapabilities(std::uint64_t permitted, std::uint64_t inheritable) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  for (unsigned half = 0; half < 2; ++half) {
+    sets[half].permitted = static_cast<std::uint32_t>(permitted >> (32 * half));
+    sets[half].effective = sets[half].permitted;
+    sets[half].inheritable = static_cast<std::uint32_t>(inheritable >> (32 * half));
+  }
+  return ErrnoOf(::syscall(SYS_capset, &header, sets));
+}
+
+// Ambient ones stay over the execve of a program without file capabilities. No others can follow.
+int RaiseAmbient(std::uint64_t wanted) {
+  About("ambient set");
+  if (int error = SetCapabilities(wanted | std::uint64_t{1} << CAP_SETPCAP, wanted)) return error;
+  for (unsigned capability = 0; capability < 64; ++capability) {
+    if ((wanted >> capability & 1U) == 0) continue;
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) return errno;
+  }
+  About("securebits");
+  return ErrnoOf(::prctl(PR_SET_SECUREBITS, kAllSecurebits));
+}
+
+// Drops all but what the command is to have, and looks whether the zygote did the rest.
+int DropCapabilities(Payload& payload) {
   // First: where fs.suid_dumpable is 1 the change of ids left us open to a guest of the same id,
   // and only the capabilities that we give up now keep it from tracing us.
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[2] = {};
-  if (::syscall(SYS_capset, &header, none) != 0) return errno;
+  const std::uint64_t wanted = payload.exec.capabilities;
+  if (wanted != 0) {
+    if (int error = RaiseAmbient(wanted)) return error;
+  }
+  About("capset(2)");
+  if (int error = SetCapabilities(wanted, wanted)) return error;
   for (int capability = 0;; ++capability) {
     const int bounding = ::prctl(PR_CAPBSET_READ, capability);
     if (bounding < 0) break;  // Above the last one that this kernel knows.
     const int ambient = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0);
-    if (bounding == 0 && ambient == 0) continue;
-    About(bounding != 0 ? "bounding set, capability " : "ambient set, capability ",
+    const bool bounded = (bounding != 0) == ((payload.exec.bounding >> capability & 1U) != 0);
+    if (bounded && (ambient != 0) == ((wanted >> capability & 1U) != 0)) continue;
+    About(bounded ? "ambient set, capability " : "bounding set, capability ",
           Path().AddNumber(static_cast<std::uint64_t>(capability)).c_str());
     return EPERM;
   }

@@ -86,6 +86,7 @@ struct BuildSlot {
   std::uint8_t forbid_user_ns = 1;  // max_user_namespaces = 0 (medium, high).
   std::uint8_t system_files = 0;    // As in SpawnInit.
   std::uint16_t mount_count = 0;    // MountSteps that follow.
+  std::uint64_t capabilities = 0;   // What stays in the bounding set, a bit each.
   Landlock landlock;
 };
 
@@ -149,8 +150,10 @@ struct Exec {
   std::uint8_t want_listener = 1;
   std::uint8_t cgroup_namespace = 1;
   std::uint8_t has_leaf_dir = 0;
-  std::uint8_t tell_fork = 1;  // Send kExecForked; else only its end is told.
-  std::uint8_t deny_jit = 0;   // PR_SET_MDWE.
+  std::uint8_t tell_fork = 1;      // Send kExecForked; else only its end is told.
+  std::uint8_t deny_jit = 0;       // PR_SET_MDWE.
+  std::uint64_t bounding = 0;      // What the slot's bounding set has, a bit each.
+  std::uint64_t capabilities = 0;  // What the command gets of them, ambient: over its execs.
   std::uint16_t tty_rows = 24;
   std::uint16_t tty_cols = 80;
   Rlimit rlimits[kMaxRlimits] = {};

@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include "fabro/jail/child/init.h"
 #include "fabro/jail/child/landlock.h"
 #include "fabro/jail/child/root.h"
+#include "fabro/jail/child/securebits.h"
 #include "fabro/jail/child/steps.h"
 
 namespace fabro::jail::child {
@@ -151,15 +151,15 @@ int MakeSealedNetwork(Zygote& zygote) {
 }
 
 // Inside the user namespace, since entering one makes the set full again.
-int DropBounding(Zygote&) {
+int DropBounding(Zygote& zygote) {
+  const std::uint64_t keep = zygote.plan.capabilities;
   for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
+    if ((keep >> capability & 1U) != 0) continue;
     if (::prctl(PR_CAPBSET_DROP, capability) != 0) return errno;
   }
   About("securebits");
-  constexpr unsigned long kBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-  if (::prctl(PR_SET_SECUREBITS, kBits) != 0) return errno;
+  // A payload that is to have some raises them, and then locks the rest itself.
+  if (::prctl(PR_SET_SECUREBITS, keep == 0 ? kAllSecurebits : kEarlySecurebits) != 0) return errno;
   About("ambient set");
   return ErrnoOf(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
 }

@@ -10,6 +10,7 @@
 #include "fabro/jail/plan/paths.h"
 #include "fabro/jail/plan/plan.h"
 #include "fabro/jail/plan/syscalls.h"
+#include "fabro/model/capability.h"
 #include "fabro/model/layers.h"
 
 namespace fabro::jail::plan {
@@ -52,6 +53,13 @@ Status CheckSpan(const std::optional<Nanos>& span, std::string_view field, std::
   constexpr Nanos kLongest = std::chrono::hours(24 * 365);
   if (!span || (*span >= 1ms && *span <= kLongest)) return {};
   return Invalid(field, flag, "is " + ToString(*span) + ": allowed is 1ms to 365d");
+}
+
+// The kernel takes no clock below 0 or near the end of its range (time_namespaces(7)).
+Status CheckStart(Nanos start, std::string_view field, std::string_view flag) {
+  constexpr Nanos kLatest = std::chrono::hours(24 * 365 * 100);
+  if (start.count() >= 0 && start <= kLatest) return {};
+  return Invalid(field, flag, "is " + ToString(start) + ": allowed is 0 to 100 years");
 }
 
 bool HasControl(std::string_view text) {
@@ -201,6 +209,9 @@ Status CheckSandbox(const model::SandboxSpec& spec) {
   TRY(CheckWorkspace(spec));
   TRY(CheckPaths(spec));
   TRY(CheckSyscalls(spec));
+  TRY(model::CapabilityMask("capabilities (--cap-add)", spec.capabilities, spec.level));
+  TRY(CheckStart(spec.monotonic_start, "monotonic_start", "--monotonic-offset"));
+  TRY(CheckStart(spec.boottime_start, "boottime_start", "--boottime-offset"));
   if (spec.binds.size() > kMaxBinds) return Invalid("binds", "--bind", "are more than 32");
   for (const model::Bind& bind : spec.binds) {
     TRY(CheckGuestPath(bind.target.value(), "bind target", "--bind"));

@@ -10,6 +10,7 @@
 #include "fabro/jail/plan/check.h"
 #include "fabro/jail/plan/network.h"
 #include "fabro/jail/plan/paths.h"
+#include "fabro/model/capability.h"
 
 namespace fabro::jail::plan {
 namespace {
@@ -296,6 +297,7 @@ std::string PolicyText(const JailPlan& plan, const HostFacts& facts) {
   text += " launch=" + std::string(ToString(*plan.spec.launch));
   text += " workspace=" + std::string(ToString(plan.spec.workspace.kind));
   text += " landlock=" + std::to_string(plan.landlock.abi);
+  text += " capabilities=" + std::to_string(plan.capabilities);
   // Places are mounted for each Jail, but over mount points of the slot.
   for (const WritablePlace& place : plan.places) text += " place=" + place.target;
   if (facts.root_dir) text += " root=" + identity(*facts.root_dir);
@@ -371,6 +373,8 @@ Result<JailPlan> PlanJail(const model::SandboxSpec& spec, const HostFacts& facts
                    "rootfs_refused", "use fewer binds, or a root with fewer top directories");
   }
   TRY(ChooseLandlock(plan, facts));
+  plan.capabilities =
+      TRY(model::CapabilityMask("capabilities (--cap-add)", spec.capabilities, spec.level));
   plan.policy = PolicyText(plan, facts);
   return plan;
 }

@@ -108,6 +108,7 @@ struct JailPlan {
   LandlockPlan landlock;
   std::vector<model::IpRange> local_routes;  // Network mode egress: what stands for outside.
   std::vector<std::string> degraded;
+  std::uint64_t capabilities = 0;    // One bit each (model/capability.h).
   bool set_gid = false;              // The guest may set S_ISGID (decision 0009).
   std::vector<std::string> notices;  // What loads and probably is not meant: a word, then why.
   // Two Jails may have the same slot one after the other when these texts are equal.

@@ -1,5 +1,7 @@
 #include "fabro/jail/plan/syscalls.h"
 
+#include <algorithm>
+
 #include "fabro/linux/seccomp/explain.h"
 
 namespace fabro::jail::plan {
@@ -32,6 +34,10 @@ seccomp::FilterOptions FilterOf(const model::SandboxSpec& spec, bool tty) {
   options.deny_file_locks = spec.syscalls.deny_file_locks;
   options.deny_process_creation = spec.syscalls.deny_process_creation;
   options.allow = spec.syscalls.allow;
+  // A right to a call that the filter kills for would be none.
+  const bool may_chroot =
+      std::ranges::find(spec.capabilities, "CAP_SYS_CHROOT") != spec.capabilities.end();
+  if (may_chroot && spec.level == model::Level::kMedium) options.allow.emplace_back("chroot");
   options.deny = spec.syscalls.deny;
   if (spec.syscalls.learn) options.learn = LevelOf(*spec.syscalls.learn);
   return options;

@@ -155,6 +155,9 @@ std::string Encode(const model::SandboxSpec& spec) {
   out.Text(spec.home.value());
   WriteTexts(out, spec.degrade);
   WriteSyscalls(out, spec.syscalls);
+  WriteTexts(out, spec.capabilities);
+  out.I64(spec.monotonic_start.count());
+  out.I64(spec.boottime_start.count());
   return out.Take();
 }
 
@@ -186,6 +189,9 @@ Result<model::SandboxSpec> DecodeSandboxSpec(std::string_view body) {
   spec.home = GuestPath(in.Text(kMaxPath));
   spec.degrade = ReadTexts(in, 32, kMaxWord);
   spec.syscalls = ReadSyscalls(in);
+  spec.capabilities = ReadTexts(in, kMaxPaths, kMaxWord);
+  spec.monotonic_start = Nanos(in.I64());
+  spec.boottime_start = Nanos(in.I64());
   return Checked(in, std::move(spec), "sandbox");
 }
 

@@ -27,7 +27,7 @@
 namespace fabro::jail::protocol {
 
 inline constexpr std::uint32_t kMagic = 0x46424A52;  // "FBJR"
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 inline constexpr std::size_t kMaxMessage = 192 * 1024;  // Below the default SO_SNDBUF.
 inline constexpr std::size_t kMaxFds = 96;
 inline constexpr std::size_t kMaxBinds = 32;

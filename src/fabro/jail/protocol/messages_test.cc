@@ -22,6 +22,9 @@ model::SandboxSpec FullSpec() {
   spec.limits.io_write_rate = 2_MiB;
   spec.degrade = {"landlock"};
   spec.syscalls.deny_jit = true;
+  spec.capabilities = {"CAP_CHOWN", "CAP_FOWNER"};
+  spec.monotonic_start = Nanos(7);
+  spec.boottime_start = Nanos(-9);
   spec.syscalls.allow = {"mount"};
   spec.syscalls.deny = {"symlink", "link"};
   spec.syscalls.learn = model::Level::kHigh;

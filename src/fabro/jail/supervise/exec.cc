@@ -63,6 +63,8 @@ Exec::Exec(Loop& loop, cgroup::SlotGroup& group, int init_socket, Parts parts, c
       plan_(std::move(parts.plan)),
       filter_(parts.filter),
       deny_jit_(parts.deny_jit),
+      bounding_(parts.bounding),
+      capabilities_(parts.capabilities),
       rows_(parts.rows),
       columns_(parts.columns),
       stdio_(std::move(parts.stdio)),
@@ -131,6 +133,8 @@ Status Exec::SendOrder(int status_end) {
   order.tty_cols = columns_;
   order.tell_fork = order.tty;  // Its answer carries the terminal; nothing else in it is news.
   order.deny_jit = deny_jit_ ? 1 : 0;
+  order.bounding = bounding_;
+  order.capabilities = capabilities_;
   order.has_program = program_ ? 1 : 0;
   const bool clone_into = group_.may_place();
   const std::span<const int> attach =

@@ -36,7 +36,9 @@ class Exec {
     plan::ExecPlan plan;
     seccomp::FilterOptions filter;
     bool deny_jit = false;
-    std::uint16_t rows = 24;  // Of the terminal.
+    std::uint64_t bounding = 0;      // wire::Exec
+    std::uint64_t capabilities = 0;  // wire::Exec
+    std::uint16_t rows = 24;         // Of the terminal.
     std::uint16_t columns = 80;
     const Egress::Share* network = nullptr;  // Of network mode egress; outlives the Exec.
     DescriptorBudget::Share share;
@@ -96,6 +98,8 @@ class Exec {
   plan::ExecPlan plan_;
   seccomp::FilterOptions filter_;
   bool deny_jit_ = false;
+  std::uint64_t bounding_ = 0;
+  std::uint64_t capabilities_ = 0;
   std::uint16_t rows_;
   std::uint16_t columns_;
   std::vector<UniqueFd> stdio_;  // Until init has them.

@@ -267,6 +267,8 @@ Result<Exec::Parts> Session::PlanParts(const protocol::StartExec& start,
   parts.filter.allow_set_gid = plan_.set_gid;
   parts.rows = start.rows;
   parts.columns = start.columns;
+  parts.bounding = plan_.capabilities;
+  if (!start.file_helper) parts.capabilities = plan_.capabilities;
   parts.deny_jit = plan_.spec.syscalls.deny_jit && !start.file_helper;
   parts.plan = std::move(plan);
   parts.network = network_.get();

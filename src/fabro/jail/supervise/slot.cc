@@ -112,6 +112,8 @@ Result<wire::SpawnInit> PlanInit(const plan::JailPlan& plan) {
   if (spec.workspace.size) init.tmpfs_size = spec.workspace.size->bytes();
   init.tmpfs_inodes = plan.tmpfs_inodes;
   init.shm_size = plan.shm_size;
+  init.monotonic_start_ns = spec.monotonic_start.count();
+  init.boottime_start_ns = spec.boottime_start.count();
   CopyText(init.hostname, spec.hostname);
   return AddPlaces(plan.places, init) ? Result<wire::SpawnInit>(init) : PlacesTooLong();
 }
@@ -214,6 +216,7 @@ Status Slot::BuildRoot(const plan::JailPlan& plan, const plan::HostFacts& facts,
   order.sealed_network = plan.spec.launch == model::Launch::kSealed ? 1 : 0;
   order.forbid_user_ns = plan.spec.level == model::Level::kLow ? 0 : 1;
   order.system_files = plan.spec.level == model::Level::kLow ? 1 : 0;
+  order.capabilities = plan.capabilities;
   order.mount_count = static_cast<std::uint16_t>(built.steps.size());
   order.landlock = LandlockOrder(plan.landlock);
   std::string body(BytesOf(order));
