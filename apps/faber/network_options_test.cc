@@ -52,7 +52,8 @@ TEST(NetworkOptionsTest, WithoutOneNothingChanges) {
   model::RunRequest request;
   ASSERT_TRUE(ReadNetworkOptions(request, {}));
   ASSERT_TRUE(ReadNetworkOptions(
-      request, Uses{{"--allow-ptrace"}, {"--allow-path", "/tmp"}, {"--allow-syscall", "mount"}}));
+      request,
+      Uses{{"--allow-ptrace", ""}, {"--allow-path", "/tmp"}, {"--allow-syscall", "mount"}}));
   EXPECT_EQ(request.sandbox.network, std::nullopt);
 }
 

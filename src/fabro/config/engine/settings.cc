@@ -201,6 +201,8 @@ std::vector<std::string> Settings::Texts(std::string_view key) const {
   if (items == nullptr) return texts;
   for (const Json& item : *items) {
     if (const std::string* text = item.String()) texts.push_back(*text);
+    if (const std::int64_t* number = item.Int())
+      texts.push_back(std::to_string(*number));  // A port.
   }
   return texts;
 }
