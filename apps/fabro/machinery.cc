@@ -10,6 +10,7 @@
 #include "fabro/provider/local/local.h"
 #include "fabro/provider/namespace/namespace.h"
 #include "fabro/store/run_lock.h"
+#include "host_gate.h"
 #include "models.h"
 #include "spec_settings.h"
 #include "workflow_source.h"
@@ -136,9 +137,14 @@ fabro::Result<std::vector<std::string>> KillLeftovers(const runs::SandboxRequest
 }
 
 fabro::Result<std::unique_ptr<agent::Agents>> OpenAgents(const runs::RunSpec& spec) {
-  agent::AgentsConfig config = AgentsConfigOf(spec.settings);
-  config.open_model = MakeOpener(SetupOf(spec.settings, spec.source_directory),
-                                 CredentialsOf(spec.source_directory));
+  agent::AgentsConfig config =
+      TRY(AgentsConfigOf(spec.settings, SetupOf(spec.settings, spec.source_directory),
+                         CredentialsOf(spec.source_directory)));
+  const ResolvedEnvironment environment = TRY(environment::FromJson(spec.environment_settings));
+  if (environment::HasEgress(environment)) {
+    auto policy = TRY(environment::EgressOf(environment));
+    config.admit = AdmitBy(std::move(policy));
+  }
   return agent::MakeAgents(std::move(config), RealClock());
 }
 

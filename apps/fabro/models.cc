@@ -11,6 +11,8 @@
 #include "fabro/agent/llm/http_adapter.h"
 #include "fabro/agent/llm/scripted/scripted.h"
 #include "fabro/http/client.h"
+#include "fabro/provider/local/env_filter.h"
+#include "fabro/provider/local/local.h"
 #include "spec_settings.h"
 #include "workflow_source.h"
 
@@ -286,18 +288,59 @@ ModelSetup SetupOf(const Json& settings, const std::string& directory) {
   return setup;
 }
 
-agent::AgentsConfig AgentsConfigOf(const Json& settings) {
-  agent::AgentsConfig config;
-  const Json* agent = settings.Find("agent");
-  if (agent != nullptr) {
-    config.level = agent::ParseLevel(agent->StringAt("permissions"));
-    config.approval_timeout = std::chrono::milliseconds(
-        agent->IntAt("approval_timeout_ms", std::int64_t{30} * 60 * 1000));
+namespace {
+
+std::map<std::string, std::string> TextsOf(const Json& json, std::string_view key) {
+  std::map<std::string, std::string> texts;
+  const Json* table = json.Find(key);
+  if (table == nullptr || table->Members() == nullptr) return texts;
+  for (const auto& [name, value] : *table->Members()) texts[name] = value.ToText();
+  return texts;
+}
+
+fabro::Result<agent::McpServerConfig> ServerOf(const std::string& name, const Json& json,
+                                               const config::Credentials& credentials) {
+  const std::string field = "run.agent.mcps." + name;
+  agent::McpServerConfig server;
+  server.name = name;
+  server.type = json.StringAt("type");
+  server.url = json.StringAt("url");
+  server.argv = json.StringsAt("command");
+  if (const std::string script = json.StringAt("script"); !script.empty()) {
+    server.argv = {"/bin/bash", "-c", script};
   }
+  server.headers = TextsOf(json, "headers");
+  TRY(config::InterpolateAll(server.headers, field + ".headers", ReferencesIn(credentials)));
+  std::map<std::string, std::string> env = TextsOf(json, "env");
+  TRY(config::InterpolateAll(env, field + ".env", ReferencesIn(credentials)));
+  server.env = provider::FilteredEnvironment(provider::OwnEnvironment(), env, {});
+  server.startup_timeout = std::chrono::milliseconds(json.IntAt("startup_timeout_ms", 10'000));
+  server.tool_timeout = std::chrono::milliseconds(json.IntAt("tool_timeout_ms", 60'000));
+  server.outside_network_policy = json.BoolAt("outside_network_policy");
+  return server;
+}
+
+}  // namespace
+
+fabro::Result<agent::AgentsConfig> AgentsConfigOf(const Json& settings, ModelSetup setup,
+                                                  const config::Credentials& credentials) {
+  agent::AgentsConfig config;
+  config.open_model = MakeOpener(std::move(setup), credentials);
   if (const Json* model = settings.Find("model")) {
     const std::string effort = model->StringAt("reasoning_effort");
     if (!effort.empty()) config.reasoning_effort = effort;
     config.speed = model->StringAt("speed");
+  }
+  const Json* agent = settings.Find("agent");
+  if (agent == nullptr) return config;
+  config.level = agent::ParseLevel(agent->StringAt("permissions"));
+  config.approval_timeout =
+      std::chrono::milliseconds(agent->IntAt("approval_timeout_ms", std::int64_t{30} * 60 * 1000));
+  const Json* servers = agent->Find("mcps");
+  if (servers == nullptr || servers->Members() == nullptr) return config;
+  for (const auto& [name, server] : *servers->Members()) {
+    agent::McpServerConfig one = TRY(ServerOf(name, server, credentials));
+    config.mcp_servers.push_back(std::move(one));
   }
   return config;
 }

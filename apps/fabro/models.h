@@ -29,7 +29,9 @@ ModelSetup SetupOf(const model::Json& settings, const std::string& directory);
 // The opener may be called from several threads. Keys stay in it; none reaches a sandbox.
 agent::ModelOpener MakeOpener(ModelSetup setup, config::Credentials credentials);
 
-// What agents of a run may do and how they are set up, of the same settings. `open_model` is unset.
-agent::AgentsConfig AgentsConfigOf(const model::Json& settings);
+// What agents of a run may do, the models and the servers that they have, of the same settings.
+// Errors: reference_missing.
+fabro::Result<agent::AgentsConfig> AgentsConfigOf(const model::Json& settings, ModelSetup setup,
+                                                  const config::Credentials& credentials);
 
 }  // namespace fabro::cli

@@ -11,6 +11,7 @@
 #include "../agent_view.h"
 #include "../models.h"
 #include "../spec_settings.h"
+#include "../trust_question.h"
 #include "../workflow_source.h"
 #include "commands.h"
 #include "fabro/config/resolve.h"
@@ -52,7 +53,6 @@ fabro::Result<Setting> Load(const ExecOptions& options) {
       TRY(config::LoadLayers(std::nullopt, config::Flags(), Here()));
   setting.settings = TRY(config::Resolve(loaded.layers));
   const model::Json json = SettingsJson(setting.settings);
-  setting.agents = AgentsConfigOf(json);
   setting.models = SetupOf(json, std::filesystem::current_path());
   const config::CliSettings& own = setting.settings.cli;
   if (!own.exec_model_name.empty()) setting.models.model = own.exec_model_name;
@@ -71,6 +71,7 @@ fabro::Result<Setting> Load(const ExecOptions& options) {
     return Failure(Code::kInvalidArgument, "\"" + word + "\" is no permission level",
                    "bad_settings", "use read-only, read-write or full");
   }
+  setting.agents = TRY(AgentsConfigOf(json, setting.models, CredentialsOf(".")));
   setting.agents.level = *level;
   return setting;
 }
@@ -131,6 +132,8 @@ void LetAsk(agent::Approver approver, agent::StageRequest& request) {
 
 fabro::Result<std::string> Execute(const ExecOptions& options, Console& console, AgentView& view) {
   const Setting setting = TRY(Load(options));
+  // What the repository itself would do with keys, or start on this machine.
+  TRY(RequireTrust(config::HostEffects(setting.settings, false, Here().home), console));
   std::string prompt = TRY(PromptOf(options));
   const std::string directory = std::filesystem::current_path();
   const auto sandbox = provider::MakeLocalSandbox({.working_directory = directory,
@@ -142,9 +145,7 @@ fabro::Result<std::string> Execute(const ExecOptions& options, Console& console,
   const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cancel) return SysFailure("eventfd");
   TakeInterrupts(cancel.get());
-  agent::AgentsConfig config = setting.agents;
-  config.open_model = MakeOpener(setting.models, CredentialsOf(directory));
-  const auto agents = agent::MakeAgents(std::move(config), RealClock());
+  const auto agents = agent::MakeAgents(setting.agents, RealClock());
   agent::StageRequest request = RequestOf(std::move(prompt), *sandbox, cancel.get(), view);
   if (!options.auto_approve) LetAsk(TerminalApprover(console), request);
   auto answer = agents->Run(request);

@@ -105,7 +105,8 @@ class AtWork;
 
 class StageAgents final : public Agents {
  public:
-  StageAgents(AgentsConfig config, Clock& clock) : config_(std::move(config)), clock_(clock) {}
+  StageAgents(AgentsConfig config, Clock& clock)
+      : config_(std::move(config)), clock_(clock), servers_(config_.mcp_servers, config_.admit) {}
 
   Result<StageAnswer> Run(const StageRequest& request) override;
 
@@ -136,7 +137,9 @@ class StageAgents final : public Agents {
 
   std::shared_ptr<Held> HeldFor(const StageRequest& request);
   Status Furnish(Held& held, const StageRequest& request, int cancel_fd);
-  std::unique_ptr<Session> NewSession(const Held& held, const StageRequest& request, int cancel_fd);
+  std::unique_ptr<Session> NewSession(const Held& held, const StageRequest& request,
+                                      std::vector<Tool> remote, int cancel_fd);
+  Result<std::vector<Tool>> RemoteTools(const StageRequest& request, int cancel_fd);
   SubmitIo IoOf(const StageRequest& request, int cancel_fd, std::mutex& telling) const;
   Approver ApproverOf(const StageRequest& request) const;
   StageAnswer Conclude(const Answer& answer, const StageRequest& request,
@@ -145,6 +148,7 @@ class StageAgents final : public Agents {
   AgentsConfig config_;
   Clock& clock_;
   NoSandbox nowhere_;
+  McpServers servers_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Held>> threads_;
   std::multimap<std::string, Session*> at_work_;
@@ -181,7 +185,10 @@ std::shared_ptr<Held> StageAgents::HeldFor(const StageRequest& request) {
 Status StageAgents::Furnish(Held& held, const StageRequest& request, int cancel_fd) {
   OpenedModel opened = TRY(config_.open_model(request.choice, request.dry_run));
   held.opened = std::move(opened);
-  if (!held.session) held.session = NewSession(held, request, cancel_fd);
+  if (!held.session) {
+    auto remote = TRY(RemoteTools(request, cancel_fd));
+    held.session = NewSession(held, request, std::move(remote), cancel_fd);
+  }
   held.session->UseModel(*held.opened.model);
   SessionConfig& config = held.session->config();
   config.model = held.opened.id;
@@ -197,12 +204,21 @@ Status StageAgents::Furnish(Held& held, const StageRequest& request, int cancel_
   return {};
 }
 
+Result<std::vector<Tool>> StageAgents::RemoteTools(const StageRequest& request, int cancel_fd) {
+  if (request.one_call || request.sandbox == nullptr) return std::vector<Tool>();
+  const EventSink tell = [&request](const AgentEvent& event) -> Status {
+    return request.event ? request.event(event.name, event.properties) : Status();
+  };
+  return servers_.Tools(*request.sandbox, tell, cancel_fd);
+}
+
 std::unique_ptr<Session> StageAgents::NewSession(const Held& held, const StageRequest& request,
-                                                 int cancel_fd) {
+                                                 std::vector<Tool> remote, int cancel_fd) {
   const Profile profile = ProfileOf(held.opened.provider);
   provider::Sandbox& sandbox = request.sandbox != nullptr ? *request.sandbox : nowhere_;
   const bool no_tools = request.one_call || request.sandbox == nullptr;
   Toolbox tools = no_tools ? Toolbox() : SandboxTools(profile);
+  for (Tool& tool : remote) (void)tools.Add(std::move(tool));  // A name that is none is left out.
   SessionConfig config;
   if (profile == Profile::kAnthropic) config.default_command_timeout = std::chrono::seconds(120);
   config.tool_output_limits = config_.tool_output_limits;

@@ -12,6 +12,7 @@
 #include "fabro/agent/agent.h"
 #include "fabro/agent/llm/model.h"
 #include "fabro/agent/permissions/permissions.h"
+#include "fabro/agent/stage/servers.h"
 #include "fabro/base/clock.h"
 #include "fabro/base/duration.h"
 
@@ -39,6 +40,8 @@ struct AgentsConfig {
   std::string speed{};
   std::string user_instructions{};
   std::map<std::string, std::size_t> tool_output_limits{};
+  std::vector<McpServerConfig> mcp_servers{};
+  mcp::Admit admit{};  // Which hosts servers outside of a restricted sandbox may be on.
   // What must not leave: applied to every text of every event. Null: nothing.
   std::function<std::string(std::string)> redact{};
 };

@@ -1,7 +1,13 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "fabro/agent/llm/scripted/scripted.h"
 #include "fabro/agent/stage/agents.h"
+#include "fabro/linux/scoped_dir.h"
+#include "fabro/linux/unique_fd.h"
 #include "fabro/provider/fake/fake.h"
 
 namespace fabro::agent {
@@ -119,6 +125,40 @@ TEST_F(StageTest, ErrorsOfAModelHaveTheirClass) {
   EXPECT_EQ(agents_->FailureClass(Run("a", {}, 0).error()), "transient_infra");
   EXPECT_EQ(agents_->FailureClass(Run("a", {}, 1).error()), "deterministic");
   EXPECT_EQ(agents_->FailureClass(Run("a", {}, 2).error()), "budget_exhausted");
+}
+
+// The fake's network is "block": what works outside of it would be a way around.
+TEST_F(StageTest, ServersOutsideOfARestrictedSandboxAreNotStarted) {
+  const auto dir = TempDir::Make("agent_stage");
+  ASSERT_TRUE(dir.ok());
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* plain = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listener.get(), plain, size), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  ASSERT_EQ(::getsockname(listener.get(), plain, &size), 0);
+  const std::string marker = dir->path() + "/started";
+  McpServerConfig stdio{
+      .name = "child", .type = "stdio", .argv = {"/bin/touch", marker}, .url = {}};
+  stdio.startup_timeout = std::chrono::milliseconds(100);
+  McpServerConfig http{.name = "far", .type = "http", .argv = {}, .url = {}};
+  http.url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/mcp";
+  http.startup_timeout = std::chrono::milliseconds(100);
+  config_.mcp_servers = {stdio, http};
+  Make(R"({"a":[{"turns":[{"tools":[{"name":"mcp__child__x","args":{}}]},{"text":"t"}]}]})");
+  ASSERT_TRUE(Run("a").ok());
+  int refused = 0;
+  for (const auto& [name, properties] : events_) {
+    if (name == "agent.mcp.failed") {
+      refused += properties.StringAt("code") == "network_policy" ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(refused, 2);
+  EXPECT_NE(::access(marker.c_str(), F_OK), 0);
+  EXPECT_EQ(::accept(listener.get(), nullptr, nullptr), -1);  // Nobody came.
 }
 
 TEST_F(StageTest, SecretsDoNotLeaveInEvents) {
