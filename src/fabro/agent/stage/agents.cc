@@ -10,6 +10,7 @@
 #include "fabro/agent/prompt/system_prompt.h"
 #include "fabro/agent/stage/cancel.h"
 #include "fabro/agent/stage/no_sandbox.h"
+#include "fabro/agent/stage/subagents.h"
 
 namespace fabro::agent {
 namespace {
@@ -98,7 +99,11 @@ std::vector<std::string> Shortened(const std::vector<std::string>& paths,
 struct Held {
   std::mutex busy;  // A stage at a time.
   OpenedModel opened;
+  ModelChoice choice;
+  provider::Sandbox* sandbox = nullptr;
+  std::vector<Tool> remote;
   std::unique_ptr<Session> session;
+  std::unique_ptr<SubAgents> children;  // Of a session with tools. Goes first.
 };
 
 class AtWork;
@@ -139,6 +144,7 @@ class StageAgents final : public Agents {
   Status Furnish(Held& held, const StageRequest& request, int cancel_fd);
   std::unique_ptr<Session> NewSession(const Held& held, const StageRequest& request,
                                       std::vector<Tool> remote, int cancel_fd);
+  Result<std::shared_ptr<Session>> NewChild(const Held& held, const ChildWish& wish);
   Result<std::vector<Tool>> RemoteTools(const StageRequest& request, int cancel_fd);
   SubmitIo IoOf(const StageRequest& request, int cancel_fd, std::mutex& telling) const;
   Approver ApproverOf(const StageRequest& request) const;
@@ -186,9 +192,15 @@ Status StageAgents::Furnish(Held& held, const StageRequest& request, int cancel_
   OpenedModel opened = TRY(config_.open_model(request.choice, request.dry_run));
   held.opened = std::move(opened);
   if (!held.session) {
-    auto remote = TRY(RemoteTools(request, cancel_fd));
-    held.session = NewSession(held, request, std::move(remote), cancel_fd);
+    held.remote = TRY(RemoteTools(request, cancel_fd));
+    held.session = NewSession(held, request, held.remote, cancel_fd);
+    if (request.sandbox != nullptr && !request.one_call) {
+      held.children = std::make_unique<SubAgents>(
+          *held.session, [this, &held](const ChildWish& wish) { return NewChild(held, wish); });
+    }
   }
+  held.choice = request.choice;
+  held.sandbox = request.sandbox;
   held.session->UseModel(*held.opened.model);
   SessionConfig& config = held.session->config();
   config.model = held.opened.id;
@@ -239,6 +251,36 @@ std::unique_ptr<Session> StageAgents::NewSession(const Held& held, const StageRe
   auto permissions = std::make_shared<Permissions>(config_.level.value_or(Level::kFull), nullptr);
   return std::make_unique<Session>(*held.opened.model, sandbox, std::move(tools),
                                    std::move(permissions), std::move(config));
+}
+
+// A child has what the parent has, but no way to start agents of its own.
+Result<std::shared_ptr<Session>> StageAgents::NewChild(const Held& held, const ChildWish& wish) {
+  OpenedModel opened = held.opened;
+  if (!wish.model.empty()) {
+    ModelChoice choice = held.choice;
+    choice.model = wish.model;
+    choice.provider.clear();
+    opened = TRY(config_.open_model(choice, false));
+  }
+  Toolbox tools = SandboxTools(ProfileOf(opened.provider));
+  for (const Tool& tool : held.remote) (void)tools.Add(tool);
+  SessionConfig config = held.session->config();
+  config.model = opened.id;
+  config.provider = opened.provider;
+  config.context_window = opened.context_window;
+  config.vision = opened.vision;
+  config.max_turns = wish.max_turns;
+  // The session keeps its model alive.
+  struct Owned {
+    OpenedModel opened;
+    Session session;
+  };
+  auto permissions = Permissions::ForChild(held.session->shared_permissions());
+  llm::Model& model = *opened.model;
+  auto owned = std::shared_ptr<Owned>(new Owned{
+      std::move(opened), Session(model, *held.sandbox, std::move(tools), std::move(permissions),
+                                 std::move(config), held.session->read())});
+  return std::shared_ptr<Session>(owned, &owned->session);
 }
 
 Approver StageAgents::ApproverOf(const StageRequest& request) const {
@@ -299,7 +341,11 @@ Result<StageAnswer> StageAgents::Run(const StageRequest& request) {
   std::mutex telling;
   auto answer = [&] {
     const AtWork at_work(*this, request.node, *held->session);
-    return held->session->Submit(request.prompt, IoOf(request, cancel.fd(), telling));
+    const SubmitIo io = IoOf(request, cancel.fd(), telling);
+    if (held->children) held->children->Begin(io);
+    auto submitted = held->session->Submit(request.prompt, io);
+    if (held->children) held->children->End();
+    return submitted;
   }();
   if (!answer.ok()) {
     Error error = std::move(answer).error();

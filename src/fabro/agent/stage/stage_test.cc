@@ -127,6 +127,49 @@ TEST_F(StageTest, ErrorsOfAModelHaveTheirClass) {
   EXPECT_EQ(agents_->FailureClass(Run("a", {}, 2).error()), "budget_exhausted");
 }
 
+TEST_F(StageTest, AnAgentStartsAnotherAndWaitsForIt) {
+  Make(R"({"a":[{"turns":[
+      {"tools":[{"name":"spawn_agent","args":{"task":"write x"}}]},
+      {"tools":[{"name":"wait","args":{"agent_id":"a1"}}]},
+      {"tools":[{"name":"send_input","args":{"agent_id":"a1","message":"again"}}]},
+      {"tools":[{"name":"wait","args":{"agent_id":"a1"}}]},
+      {"tools":[{"name":"close_agent","args":{"agent_id":"a1"}}]},
+      {"tools":[{"name":"wait","args":{"agent_id":"a1"}}]},
+      {"text":"all done"}]}],
+    "a/1":[{"turns":[
+      {"tools":[{"name":"write_file","args":{"file_path":"x","content":"1"}},
+                {"name":"spawn_agent","args":{"task":"no deeper"}}]},
+      {"text":"x is written"},{"text":"again it is"}]}]})");
+  const auto answer = Run("a");
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_EQ(answer->text, "all done");
+  EXPECT_EQ(answer->files_touched, std::vector<std::string>{"x"});
+  std::vector<std::string> waits;
+  std::vector<std::string> deeper;
+  for (const auto& [name, properties] : events_) {
+    if (name != "agent.tool.completed") continue;
+    const std::string tool = properties.StringAt("tool_name");
+    if (tool == "wait") waits.push_back(properties.StringAt("output"));
+    if (tool == "spawn_agent") deeper.push_back(properties.StringAt("reason"));
+  }
+  ASSERT_EQ(waits.size(), 3U);
+  EXPECT_EQ(waits[0], "success: true\nturns_used: 2\noutput:\nx is written");
+  EXPECT_EQ(waits[1], "success: true\nturns_used: 1\noutput:\nagain it is");
+  EXPECT_EQ(waits[2], "there is no such agent");
+  ASSERT_EQ(deeper.size(), 2U);
+  EXPECT_EQ(deeper[1] + deeper[0], "tool_unknown");
+}
+
+TEST_F(StageTest, ChildrenEndWithTheirParent) {
+  Make(R"({"a":[{"turns":[{"tools":[{"name":"spawn_agent","args":{"task":"hang"}}]},
+                          {"text":"I do not wait"}]}],
+           "a/1":[{"turns":[{"hang":true}]}]})");
+  ASSERT_TRUE(Run("a").ok());
+  int failed = 0;
+  for (const auto& [name, properties] : events_) failed += name == "agent.sub.failed" ? 1 : 0;
+  EXPECT_EQ(failed, 1);
+}
+
 // The fake's network is "block": what works outside of it would be a way around.
 TEST_F(StageTest, ServersOutsideOfARestrictedSandboxAreNotStarted) {
   const auto dir = TempDir::Make("agent_stage");
