@@ -211,6 +211,12 @@ def stage_hello(log, report):
         say("   " + tail(log, 1).strip())
 
 
+def stage_mcp(log, report):
+    """Our client against the protocol's own suite (npm)."""
+    if build(log, report, "release", "mcp_conformance_client"):
+        one(log, report, "MCP conformance", ["tests/conformance/mcp/run.py", "build/release/bin/mcp_conformance_client"])
+
+
 def stage_tidy(log, report):
     if run(log, ["cmake", "--preset", "tidy"]):
         report.fail("configuring the preset tidy", tail(log))
@@ -345,7 +351,7 @@ def plan_of(mode, module, before):
             ("tsan", stage_tsan), ("vm", stage_vm), ("hello", stage_hello)]
     last = [("leftovers", stage_leftovers(before))]
     return {"test": test + last,
-            "check-all": test + [("vm-full", stage_vm_full), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
+            "check-all": test + [("vm-full", stage_vm_full), ("mcp", stage_mcp), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
             "soak": [("soak", stage_soak), ("fuzz-long", stage_fuzz(600))] + last,
             "bench": [("bench", stage_bench)] + last}[mode]
 

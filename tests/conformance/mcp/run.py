@@ -21,6 +21,8 @@ def install(work):
     """The packages, pinned; node 22 is one of them."""
     if os.path.exists(os.path.join(work, "node_modules/.bin/conformance")):
         return
+    if shutil.which("npm") is None:
+        sys.exit("there is no npm: apt-get install npm")
     os.makedirs(work, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         source = os.path.join(HERE, name)
