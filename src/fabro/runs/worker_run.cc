@@ -216,6 +216,7 @@ Result<std::optional<RunEnd>> WorkerRun::PrepareWorkflow() {
                   "bootstrap_failed"));
   }
   graph_ = std::move(prepared.graph);
+  children_ = std::move(prepared.children);
   return std::optional<RunEnd>();
 }
 
@@ -385,10 +386,10 @@ Result<RunEnd> WorkerRun::RunStages() {
       .output = files_,
       .control = *control_,
       .clock = RealClock(),
-      .sleeper = workflow::RealSleeper(),
+      .sleeper = machinery_.sleeper != nullptr ? *machinery_.sleeper : workflow::RealSleeper(),
       .interviews = &interviews_,
       .answer_taken = [this](const std::string& item) { (void)inbox_.Done(item); }};
-  auto engine = workflow::Engine::Make(graph_, std::move(config), deps, state_, log_);
+  auto engine = workflow::Engine::Make(graph_, std::move(config), deps, state_, log_, &children_);
   if (!engine.ok()) return FailedEnd(engine.error().ToString(), "bootstrap_failed");
   return (*engine)->Run();
 }

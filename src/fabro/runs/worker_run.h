@@ -95,6 +95,7 @@ class WorkerRun {
   std::atomic<int> signals_ = 0;
 
   workflow::Graph graph_;
+  workflow::ChildWorkflows children_;
   std::optional<Workplace> workplace_;
   std::string base_sha_;
   bool resumed_ = false;

@@ -10,6 +10,7 @@
 
 #include "fabro/template/template.h"
 #include "fabro/workflow/graph/parser.h"
+#include "fabro/workflow/graph/stylesheet.h"
 
 namespace fabro::workflow {
 namespace {
@@ -71,6 +72,8 @@ class Preparation {
     OverrideGoal();
     InlineFiles();
     RenderAll();
+    ApplyStylesheet(ParseStylesheet(graph_.attributes.Text("model_stylesheet")), graph_);
+    PrepareChildren(options_, prepared_);
     auto found = Validate(graph_, options_.validate);
     auto& all = prepared_.diagnostics;
     all.insert(all.end(), std::make_move_iterator(found.begin()),
@@ -83,7 +86,6 @@ class Preparation {
   void OverrideGoal();
   void InlineFiles();
   void Inline(const Owner& owner, Attribute& attribute);
-  Result<std::string> ReadPromptFile(const std::string& name) const;
   void RenderAll();
   void Render(const Owner& owner, Attribute& attribute);
   void ReportUndefined(const Owner& owner, const Attribute& attribute, const std::string& name);
@@ -94,9 +96,14 @@ class Preparation {
   templates::Map names_;
   std::uint64_t inlined_ = 0;
   std::uint64_t rendered_ = 0;
+  bool goal_is_rendered_ = false;
 };
 
 void Preparation::OverrideGoal() {
+  if (!options_.parent_goal.empty() && graph_.attributes.Text("goal").empty()) {
+    graph_.attributes.Set({"goal", options_.parent_goal, ValueType::kString, graph_.at});
+    goal_is_rendered_ = true;
+  }
   if (!options_.goal) return;
   Attribute goal{"goal", *options_.goal, ValueType::kString, graph_.at};
   if (const Attribute* own = graph_.attributes.Find("goal")) goal.at = own->at;
@@ -105,31 +112,11 @@ void Preparation::OverrideGoal() {
 
 void Preparation::InlineFiles() {
   Attribute* goal = graph_.attributes.Find("goal");
-  if (goal != nullptr && !options_.goal) Inline({}, *goal);
+  if (goal != nullptr && !options_.goal && !goal_is_rendered_) Inline({}, *goal);
   for (Node& node : graph_.nodes) {
     Attribute* prompt = node.attributes.Find("prompt");
     if (prompt != nullptr) Inline({.node = &node}, *prompt);
   }
-}
-
-// Section 16.1: relative to the workflow file, then to ~/.fabro.
-Result<std::string> Preparation::ReadPromptFile(const std::string& name) const {
-  if (options_.bundled) {
-    const auto stored = options_.bundled->find(name);
-    if (stored != options_.bundled->end()) return stored->second;
-    return Failure(Code::kNotFound, "the run was stored without it", "file_missing");
-  }
-  const auto limit = static_cast<std::size_t>(kMaxPromptFileSize.bytes());
-  if (name.starts_with("~/") && !options_.home.empty()) {
-    return ReadAtMost(options_.home + name.substr(1), limit);
-  }
-  auto text = ReadAtMost((fs::path(options_.directory) / name).string(), limit);
-  if (text.ok() || text.error().reason != "file_missing" || options_.home.empty() ||
-      fs::path(name).is_absolute()) {
-    return text;
-  }
-  auto shared = ReadAtMost((fs::path(options_.home) / ".fabro" / name).string(), limit);
-  return shared.ok() ? std::move(shared) : std::move(text);
 }
 
 void Preparation::Inline(const Owner& owner, Attribute& attribute) {
@@ -143,7 +130,7 @@ void Preparation::Inline(const Owner& owner, Attribute& attribute) {
     return refuse("'@' is not followed by a file name",
                   "a text that starts with '@' is written {{ '@' }}…");
   }
-  auto text = ReadPromptFile(name);
+  auto text = ReadNamedFile(options_, name, static_cast<std::size_t>(kMaxPromptFileSize.bytes()));
   if (!text.ok()) {
     return refuse("the file of '" + attribute.key + "' cannot be read: " + text.error().message,
                   "paths start at the directory of the workflow");
@@ -158,13 +145,15 @@ void Preparation::Inline(const Owner& owner, Attribute& attribute) {
                   " together");
   }
   attribute.text = *text;
-  prepared_.files[name] = *std::move(text);
+  prepared_.files[NameInBundle(options_, name)] = *std::move(text);
 }
 
 // The goal first: the others may use it.
 void Preparation::RenderAll() {
   names_.Set("inputs", options_.inputs);
-  if (Attribute* goal = graph_.attributes.Find("goal")) Render({}, *goal);
+  // A parent's goal was rendered there; what was put in is not rendered again.
+  Attribute* goal = graph_.attributes.Find("goal");
+  if (goal != nullptr && !goal_is_rendered_) Render({}, *goal);
   names_.Set("goal", std::string(graph_.attributes.Text("goal")));
   for (Attribute& attribute : graph_.attributes.items) {
     if (attribute.key != "goal") Render({}, attribute);
@@ -224,6 +213,31 @@ void Preparation::ReportUndefined(const Owner& owner, const Attribute& attribute
 }
 
 }  // namespace
+
+std::string NameInBundle(const PrepareOptions& options, const std::string& name) {
+  if (options.prefix.empty() || name.starts_with("~/") || fs::path(name).is_absolute()) return name;
+  return (fs::path(options.prefix) / name).lexically_normal().string();
+}
+
+// Section 16.1: relative to the workflow file, then to ~/.fabro.
+Result<std::string> ReadNamedFile(const PrepareOptions& options, const std::string& name,
+                                  std::size_t limit) {
+  if (options.bundled) {
+    const auto stored = options.bundled->find(NameInBundle(options, name));
+    if (stored != options.bundled->end()) return stored->second;
+    return Failure(Code::kNotFound, "the run was stored without it", "file_missing");
+  }
+  if (name.starts_with("~/") && !options.home.empty()) {
+    return ReadAtMost(options.home + name.substr(1), limit);
+  }
+  auto text = ReadAtMost((fs::path(options.directory) / name).string(), limit);
+  if (text.ok() || text.error().reason != "file_missing" || options.home.empty() ||
+      fs::path(name).is_absolute()) {
+    return text;
+  }
+  auto shared = ReadAtMost((fs::path(options.home) / ".fabro" / name).string(), limit);
+  return shared.ok() ? std::move(shared) : std::move(text);
+}
 
 Prepared PrepareGraph(std::string_view text, const PrepareOptions& options) {
   Prepared prepared;

@@ -11,6 +11,7 @@
 #include "fabro/base/byte_size.h"
 #include "fabro/base/result.h"
 #include "fabro/template/value.h"
+#include "fabro/workflow/graph/children.h"
 #include "fabro/workflow/graph/graph.h"
 #include "fabro/workflow/validate/diagnostic.h"
 #include "fabro/workflow/validate/validate.h"
@@ -20,6 +21,7 @@ namespace fabro::workflow {
 inline constexpr ByteSize kMaxPromptFileSize = 1_MiB;
 inline constexpr ByteSize kMaxInlinedSize = 64_MiB;  // Of all @files of one workflow.
 inline constexpr ByteSize kMaxRenderedTotal = 128_MiB;
+inline constexpr std::size_t kMaxChildDepth = 16;
 
 // What an undefined template name is: `fabro validate` cannot know all inputs, a run needs them.
 enum class PrepareMode { kValidate, kRun };
@@ -34,15 +36,31 @@ struct PrepareOptions {
   // nothing is read from disk.
   std::optional<std::map<std::string, std::string>> bundled;
   ValidateOptions validate;
+  // Of a sub-workflow: its directory below the top workflow's ("lib/"), the goal of its parent, and
+  // the files whose nodes lead to it.
+  std::string prefix{};
+  std::string parent_goal{};
+  std::vector<std::string> ancestors{};
 };
 
 struct Prepared {
   Graph graph;  // With files inlined and templates rendered; as far as it got, after errors.
   std::vector<Diagnostic> diagnostics;       // Sorted.
   std::map<std::string, std::string> files;  // What was inlined; for PrepareOptions::bundled.
+  ChildWorkflows children;                   // Of house nodes, prepared in the same way.
 
   bool ok() const { return !HasErrors(diagnostics); }
 };
+
+// A file that a workflow names, from disk or from the stored run; at most `limit` bytes and a few
+// more, so that the caller sees that it is too long. Errors: file_missing, file_not_regular.
+Result<std::string> ReadNamedFile(const PrepareOptions& options, const std::string& name,
+                                  std::size_t limit);
+// Its key in Prepared::files.
+std::string NameInBundle(const PrepareOptions& options, const std::string& name);
+
+// The sub-workflows of `prepared.graph` (children.cc).
+void PrepareChildren(const PrepareOptions& options, Prepared& prepared);
 
 // Never fails otherwise than by diagnostics. An attribute whose template has an undefined name
 // keeps its text.

@@ -9,9 +9,9 @@ namespace fabro::workflow {
 
 const std::vector<NodeKind>& BuiltKinds() {
   static const std::vector<NodeKind> kinds{
-      NodeKind::kStart,    NodeKind::kExit, NodeKind::kCommand, NodeKind::kConditional,
-      NodeKind::kHuman,    NodeKind::kWait, NodeKind::kAgent,   NodeKind::kPrompt,
-      NodeKind::kParallel, NodeKind::kFanIn};
+      NodeKind::kStart,    NodeKind::kExit,  NodeKind::kCommand,    NodeKind::kConditional,
+      NodeKind::kHuman,    NodeKind::kWait,  NodeKind::kAgent,      NodeKind::kPrompt,
+      NodeKind::kParallel, NodeKind::kFanIn, NodeKind::kManagerLoop};
   return kinds;
 }
 
