@@ -26,6 +26,8 @@ void TakeOutputSettings(GlobalOptions& global) {
   global.verbose = settings->cli.verbosity == "verbose";
 }
 
+}  // namespace
+
 int Main(int argc, char** argv) {
   // A reader that goes away is an EPIPE of the write, not the end of the program.
   (void)std::signal(SIGPIPE, SIG_IGN);
@@ -45,7 +47,4 @@ int Main(int argc, char** argv) {
       line.command);
 }
 
-}  // namespace
 }  // namespace fabro::cli
-
-int main(int argc, char** argv) { return fabro::cli::Main(argc, argv); }

@@ -8,36 +8,9 @@
 
 #include "fabro/provider/local/local.h"
 #include "fabro/runs/worker.h"
-
-namespace {
+#include "killing_store.h"
 
 using namespace fabro;  // NOLINT(google-build-using-namespace): a program.
-
-class KillingStore final : public store::EventStore {
- public:
-  KillingStore(std::unique_ptr<store::EventStore> store, long left)
-      : store_(std::move(store)), left_(left) {}
-  Status Append(std::vector<model::Event>& events) override {
-    TRY(store_->Append(events));
-    left_ -= static_cast<long>(events.size());
-    if (left_ <= 0) (void)::raise(SIGKILL);
-    return {};
-  }
-  Result<std::vector<model::Event>> Read(std::uint64_t after, std::size_t limit) override {
-    return store_->Read(after, limit);
-  }
-  Result<std::uint64_t> LastSeq() override { return store_->LastSeq(); }
-  Result<std::optional<model::Event>> Last(std::string_view name) override {
-    return store_->Last(name);
-  }
-  Result<UniqueFd> Watch() override { return store_->Watch(); }
-
- private:
-  std::unique_ptr<store::EventStore> store_;
-  long left_;
-};
-
-}  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
@@ -60,10 +33,10 @@ int main(int argc, char** argv) {
     return lines;
   };
   if (const char* after = std::getenv("FABRO_TEST_KILL_AFTER")) {
-    const long left = std::atol(after);
-    machinery.wrap_events = [left](std::unique_ptr<store::EventStore> store) {
-      return std::unique_ptr<store::EventStore>(
-          std::make_unique<KillingStore>(std::move(store), left));
+    const long most = std::atol(after);
+    machinery.wrap_events = [most](std::unique_ptr<store::EventStore> store) {
+      return std::unique_ptr<store::EventStore>(std::make_unique<testing::KillingStore>(
+          std::move(store), [left = most](const model::Event&) mutable { return --left <= 0; }));
     };
   }
   return runs::WorkerMain(argv[1], machinery);

@@ -6,6 +6,9 @@
 
 namespace fabro::cli {
 
+// The whole program; gives its exit code (main.cc).
+int Main(int argc, char** argv);
+
 int Run(const RunOptions& options, const GlobalOptions& global, Console& console);
 int Run(const ExecOptions& options, const GlobalOptions& global, Console& console);
 int Run(const CreateOptions& options, const GlobalOptions& global, Console& console);

@@ -6,7 +6,6 @@
 #include "../progress.h"
 #include "commands.h"
 #include "fabro/runs/upkeep.h"
-#include "fabro/runs/worker.h"
 #include "shared.h"
 
 namespace fabro::cli {
@@ -144,10 +143,6 @@ int Run(const RmOptions& options, const GlobalOptions& global, Console& console)
     }
   }
   return code;
-}
-
-int Run(const WorkerOptions& options, const GlobalOptions& /*global*/, Console& /*console*/) {
-  return runs::WorkerMain(options.run_directory, MakeMachinery());
 }
 
 }  // namespace fabro::cli

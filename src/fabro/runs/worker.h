@@ -16,6 +16,7 @@
 #include "fabro/runs/run_spec.h"
 #include "fabro/store/event_store.h"
 #include "fabro/workflow/checkpoint/checkpointer.h"
+#include "fabro/workflow/engine/retry.h"
 
 namespace fabro::runs {
 
@@ -46,6 +47,8 @@ struct Machinery {
   // event of their choice.
   std::function<std::unique_ptr<store::EventStore>(std::unique_ptr<store::EventStore>)>
       wrap_events{};
+  // Waits between attempts and for timers; null: the real one.
+  workflow::Sleeper* sleeper = nullptr;
 };
 
 // The whole life of a worker over the run in `run_dir`, started or resumed. Returns the process's
