@@ -81,7 +81,7 @@ void AddTimeline(CLI::App& app, Command& chosen, bool rewind) {
   command->add_option("run", options->run, "Run id, unique prefix, or workflow name")->required();
   command->add_option("target", options->target, "NODE, NODE@VISIT or @ORDINAL; default: latest");
   command->add_flag("--list", options->list, "Print the checkpoints");
-  command->add_flag("--no-start", options->no_start, "Only make the run");
+  command->add_flag("--start", options->start, "Start it too");
 }
 
 void AddHistory(CLI::App& app, Command& chosen) {

@@ -11,7 +11,7 @@ struct TimelineOptions {
   std::string run;
   std::string target;  // "node", "node@visit", "@ordinal"; empty: the latest.
   bool list = false;
-  bool no_start = false;
+  bool start = false;
   bool rewind = false;
 };
 

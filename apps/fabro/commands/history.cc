@@ -59,8 +59,9 @@ int Begin(const runs::Forked& forked, const TimelineOptions& options, Console& c
   } else {
     console.Say("works in  " + forked.worktree);
   }
-  if (options.no_start) {
+  if (!options.start) {
     console.Result(id);
+    console.Say("go on with it: fabro resume " + id);
     return kOk;
   }
   const Status started = runs::Start(forked.run, SelfAsWorker());

@@ -29,8 +29,6 @@ const std::map<std::string, std::string>& NotYet() {
       {"11-parent", "stage.prompt is not written yet"},
       {"12-guardrail/read-write, approved on a terminal", "the harness has no terminal yet"},
       {"12-guardrail/read-write, terminal but auto-approve", "the harness has no terminal yet"},
-      {"13-resume/fork", "fabro fork is not built"},
-      {"13-resume/resume fork", "fabro fork is not built"},
   };
   return cases;
 }

@@ -78,7 +78,7 @@ TEST_F(HistoryTest, AForkBeginsAtACommitAndLeavesTheUsersDirectoryAlone) {
 
   const Output list = Fabro({"fork", id, "--list"});
   EXPECT_TRUE(Has(list.out, "one@1 -> two")) << list.out << list.err;
-  const Output fork = Fabro({"fork", id, "one"});
+  const Output fork = Fabro({"fork", "--start", id, "one"});
   ASSERT_EQ(fork.code, 0) << fork.err;
   const std::string forked = FirstLine(fork.out);
   EXPECT_EQ(Fabro({"wait", forked}).code, 0) << Fabro({"logs", "-p", forked}).out;
@@ -91,7 +91,7 @@ TEST_F(HistoryTest, AForkBeginsAtACommitAndLeavesTheUsersDirectoryAlone) {
   EXPECT_EQ(Shell("git show fabro/run/" + forked + ":three.txt").out, "3\n");
   EXPECT_EQ(Fabro({"fork", id, "nosuch"}).code, 2);
 
-  const Output rewound = Fabro({"rewind", id, "@2"});
+  const Output rewound = Fabro({"rewind", "--start", id, "@2"});
   EXPECT_EQ(rewound.code, 0) << rewound.err;
   EXPECT_EQ(Fabro({"wait", FirstLine(rewound.out)}).code, 0);
   EXPECT_TRUE(Has(Fabro({"inspect", id}).out, "\"superseded_by\":\"" + FirstLine(rewound.out)));
