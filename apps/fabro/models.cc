@@ -331,6 +331,7 @@ fabro::Result<agent::AgentsConfig> AgentsConfigOf(const Json& settings, ModelSet
     if (!effort.empty()) config.reasoning_effort = effort;
     config.speed = model->StringAt("speed");
   }
+  config.search_key = credentials.Find("BRAVE_SEARCH_API_KEY").value_or("");
   const Json* agent = settings.Find("agent");
   if (agent == nullptr) return config;
   config.level = agent::ParseLevel(agent->StringAt("permissions"));

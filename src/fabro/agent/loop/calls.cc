@@ -211,6 +211,11 @@ Status Session::RunOne(Call& call, const SubmitIo& io) {
     call.result = call.tool->run(call.arguments, context);
     AddTouched(call.result.touched);
   }
+  if (call.result.reason == "network_denied") {
+    Json denied;
+    denied.Set("tool_name", call.asked->name).Set("mode", place_.Network().mode);
+    TRY(Emit(io, "agent.network.denied", denied.Set("error", ToUtf8(call.result.output))));
+  }
   Json completed;
   completed.Set("tool_name", ToUtf8(Cut(call.asked->name, 100)));
   completed.Set("tool_call_id", call.asked->id);

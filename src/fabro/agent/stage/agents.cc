@@ -11,6 +11,7 @@
 #include "fabro/agent/stage/cancel.h"
 #include "fabro/agent/stage/no_sandbox.h"
 #include "fabro/agent/stage/subagents.h"
+#include "fabro/agent/web/web_tools.h"
 
 namespace fabro::agent {
 namespace {
@@ -221,7 +222,11 @@ Result<std::vector<Tool>> StageAgents::RemoteTools(const StageRequest& request, 
   const EventSink tell = [&request](const AgentEvent& event) -> Status {
     return request.event ? request.event(event.name, event.properties) : Status();
   };
-  return servers_.Tools(*request.sandbox, tell, cancel_fd);
+  std::vector<Tool> tools = TRY(servers_.Tools(*request.sandbox, tell, cancel_fd));
+  WebConfig web{.network = request.sandbox->Network(), .admit = config_.admit};
+  web.search_key = config_.search_key;
+  for (Tool& tool : WebTools(web)) tools.push_back(std::move(tool));
+  return tools;
 }
 
 std::unique_ptr<Session> StageAgents::NewSession(const Held& held, const StageRequest& request,

@@ -41,7 +41,10 @@ struct AgentsConfig {
   std::string user_instructions{};
   std::map<std::string, std::size_t> tool_output_limits{};
   std::vector<McpServerConfig> mcp_servers{};
-  mcp::Admit admit{};  // Which hosts servers outside of a restricted sandbox may be on.
+  // Which hosts may be reached from outside of a sandbox whose network is restricted: by servers
+  // and by web_fetch and web_search. Null: none.
+  mcp::Admit admit{};
+  std::string search_key{};  // Of Brave Search; empty: no web_search.
   // What must not leave: applied to every text of every event. Null: nothing.
   std::function<std::string(std::string)> redact{};
 };
