@@ -7,12 +7,11 @@
 #include <mutex>
 #include <utility>
 
-#include "fabro/agent/llm/client.h"
-#include "fabro/agent/llm/http_adapter.h"
+#include "fabro/agent/llm/providers.h"
 #include "fabro/agent/llm/scripted/scripted.h"
-#include "fabro/http/client.h"
 #include "fabro/provider/local/env_filter.h"
 #include "fabro/provider/local/local.h"
+#include "model_providers.h"
 #include "spec_settings.h"
 #include "workflow_source.h"
 
@@ -22,32 +21,6 @@ namespace {
 using model::Json;
 
 constexpr std::string_view kScripted = "scripted";
-
-// The providers that are known without configuration (agent specification, 7 and 13). Addresses of
-// the last four are those of their documentation in May 2026.
-struct Known {
-  std::string_view id;
-  llm::Api api;
-  std::string_view base_url;
-  const char* base_variable;  // Null: none.
-  const char* key_variable;
-  const char* other_key_variable;
-};
-constexpr std::array<Known, 7> kKnown{
-    {{"anthropic", llm::Api::kAnthropic, "https://api.anthropic.com", "ANTHROPIC_BASE_URL",
-      "ANTHROPIC_API_KEY", nullptr},
-     {"openai", llm::Api::kOpenAi, "https://api.openai.com", "OPENAI_BASE_URL", "OPENAI_API_KEY",
-      nullptr},
-     {"gemini", llm::Api::kGemini, "https://generativelanguage.googleapis.com", "GEMINI_BASE_URL",
-      "GEMINI_API_KEY", "GOOGLE_API_KEY"},
-     {"kimi", llm::Api::kOpenAiCompatible, "https://api.moonshot.ai/v1", nullptr, "KIMI_API_KEY",
-      nullptr},
-     {"zai", llm::Api::kOpenAiCompatible, "https://api.z.ai/api/paas/v4", nullptr, "ZAI_API_KEY",
-      nullptr},
-     {"minimax", llm::Api::kOpenAiCompatible, "https://api.minimax.io/v1", nullptr,
-      "MINIMAX_API_KEY", nullptr},
-     {"inception", llm::Api::kOpenAiCompatible, "https://api.inceptionlabs.ai/v1", nullptr,
-      "INCEPTION_API_KEY", nullptr}}};
 
 std::string Absolute(const std::string& path, const std::string& directory) {
   if (path.empty()) return path;
@@ -72,11 +45,6 @@ config::LlmProvider ProviderOf(const Json& json) {
   return provider;
 }
 
-std::string WithoutSlash(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
 Error NotSetUp(std::string message, std::string fix) {
   return llm::CallFailure(llm::ErrorKind::kConfiguration, std::move(message), std::move(fix));
 }
@@ -88,9 +56,11 @@ class Opener {
   Opener(ModelSetup setup, config::Credentials credentials)
       : setup_(std::move(setup)),
         credentials_(std::move(credentials)),
-        http_(std::make_shared<http::Client>()) {}
+        http_(llm::MakeHttp(credentials_.Find("FABRO_CA_FILE").value_or(""))),
+        catalog_(llm::LoadCatalog(HomeDir())) {}
 
   fabro::Result<agent::OpenedModel> Open(const agent::ModelChoice& choice, bool dry_run) {
+    if (!catalog_.ok()) return catalog_.error();
     const Wanted wanted = Resolve(choice);
     if (dry_run || wanted.provider == kScripted) return OpenScripted(wanted, dry_run);
     auto client = TRY(MakeClient(wanted));
@@ -102,7 +72,7 @@ class Opener {
     opened.model = std::move(client);
     opened.id = route.model;
     opened.provider = route.provider;
-    if (const llm::ModelInfo* info = catalog_->Find(route.model)) {
+    if (const llm::ModelInfo* info = (*catalog_)->Find(route.model)) {
       if (info->context_window > 0) opened.context_window = info->context_window;
       opened.vision = info->vision;
       opened.knowledge_cutoff = info->cutoff;
@@ -126,108 +96,31 @@ class Opener {
     if (!setup_.script.empty()) wanted.provider = kScripted;
     for (const Wanted& layer : layers) {
       if (wanted.provider.empty() && !layer.provider.empty() &&
-          (wanted.model.empty() || catalog_->Find(wanted.model) == nullptr)) {
+          (wanted.model.empty() || (*catalog_)->Find(wanted.model) == nullptr)) {
         wanted.provider = layer.provider;
       }
       if (!wanted.model.empty() || layer.model.empty()) continue;
-      const llm::ModelInfo* info = catalog_->Find(layer.model);
+      const llm::ModelInfo* info = (*catalog_)->Find(layer.model);
       const bool of_another = !wanted.provider.empty() && wanted.provider != kScripted &&
                               wanted.provider != layer.provider && info != nullptr &&
                               info->provider != wanted.provider;
       if (!of_another) wanted.model = layer.model;
     }
-    if (wanted.provider.empty() && wanted.model.empty()) wanted.provider = FirstWithKey();
-    if (wanted.model.empty()) wanted.model = catalog_->DefaultOf(wanted.provider);
+    if (wanted.model.empty() && !wanted.provider.empty())
+      wanted.model = (*catalog_)->DefaultOf(wanted.provider);
     return wanted;
   }
 
-  std::optional<std::string> KeyOf(const Known& known) const {
-    auto key = credentials_.Find(known.key_variable);
-    if (!key && known.other_key_variable != nullptr) {
-      key = credentials_.Find(known.other_key_variable);
-    }
-    return key;
-  }
-
-  std::string FirstWithKey() const {
-    for (const Known& known : kKnown) {
-      if (KeyOf(known)) return std::string(known.id);
-    }
-    return "anthropic";
-  }
-
-  fabro::Result<std::shared_ptr<llm::Client>> MakeClient(const Wanted& wanted) const {
-    llm::ClientOptions options;
-    options.default_provider = wanted.provider.empty() ? FirstWithKey() : wanted.provider;
+  // A client of its own for each stage, as a fail-over lasts as long as a session does; connections
+  // are shared.
+  fabro::Result<std::unique_ptr<llm::Client>> MakeClient(const Wanted& wanted) const {
+    llm::ProviderSetup providers = TRY(ProvidersOf(setup_.providers, credentials_));
     const auto own = setup_.fallbacks_of_model.find(wanted.model);
-    options.fallbacks = own != setup_.fallbacks_of_model.end() ? own->second : setup_.fallbacks;
-    auto client = std::make_shared<llm::Client>(std::move(options), catalog_);
-    for (const Known& known : kKnown) {
-      if (!setup_.providers.contains(std::string(known.id))) AddKnown(known, *client);
-    }
-    for (const auto& [id, provider] : setup_.providers) {
-      if (id != kScripted) TRY(AddConfigured(id, provider, *client));
-    }
-    return client;
-  }
-
-  void AddKnown(const Known& known, llm::Client& client) const {
-    const auto key = KeyOf(known);
-    const std::string id(known.id);
-    if (!key) return client.AddMissing(id, std::string("no key: set ") + known.key_variable);
-    llm::Endpoint endpoint;
-    endpoint.provider = id;
-    endpoint.base_url = known.base_url;
-    if (known.base_variable != nullptr) {
-      endpoint.base_url = credentials_.Find(known.base_variable).value_or(endpoint.base_url);
-    }
-    endpoint.base_url = WithoutSlash(endpoint.base_url);
-    endpoint.key = *key;
-    Add(known.api, std::move(endpoint), client);
-  }
-
-  Status AddConfigured(const std::string& id, const config::LlmProvider& provider,
-                       llm::Client& client) const {
-    const Known* known = nullptr;
-    for (const Known& one : kKnown) {
-      if (one.id == id) known = &one;
-    }
-    const auto api = provider.api ? llm::ParseApi(*provider.api)
-                     : known      ? std::optional(known->api)
-                                  : std::optional(llm::Api::kOpenAiCompatible);
-    if (!api) {
-      return NotSetUp("[llm.providers." + id + "] api is \"" + *provider.api + "\"",
-                      "use anthropic, openai, openai_compatible or gemini");
-    }
-    llm::Endpoint endpoint;
-    endpoint.provider = id;
-    if (known != nullptr) endpoint.base_url = known->base_url;
-    endpoint.base_url = WithoutSlash(provider.base_url.value_or(endpoint.base_url));
-    if (endpoint.base_url.empty()) {
-      client.AddMissing(id, "set [llm.providers." + id + "] base_url");
-      return {};
-    }
-    if (provider.api_key_env) {
-      const auto key = credentials_.Find(*provider.api_key_env);
-      if (!key) {
-        client.AddMissing(id, "no key: set " + *provider.api_key_env);
-        return {};
-      }
-      endpoint.key = *key;
-    } else if (known != nullptr) {
-      endpoint.key = KeyOf(*known).value_or("");
-    }
-    std::map<std::string, std::string> headers = provider.headers;
-    TRY(config::InterpolateAll(headers, "llm.providers." + id + ".headers",
-                               ReferencesIn(credentials_)));
-    for (const auto& [name, value] : headers) endpoint.headers.push_back({name, value});
-    Add(*api, std::move(endpoint), client);
-    return {};
-  }
-
-  void Add(llm::Api api, llm::Endpoint endpoint, llm::Client& client) const {
-    const std::string id = endpoint.provider;
-    client.Add(id, std::make_shared<llm::HttpAdapter>(api, std::move(endpoint), http_, catalog_));
+    providers.client.default_provider = wanted.provider;
+    providers.client.fallbacks =
+        own != setup_.fallbacks_of_model.end() ? own->second : setup_.fallbacks;
+    providers.http = http_;
+    return llm::MakeClient(providers, *catalog_);
   }
 
   fabro::Result<agent::OpenedModel> OpenScripted(const Wanted& wanted, bool dry_run) {
@@ -252,8 +145,7 @@ class Opener {
   ModelSetup setup_;
   config::Credentials credentials_;
   std::shared_ptr<http::Client> http_;
-  std::shared_ptr<const llm::Catalog> catalog_ =
-      std::make_shared<const llm::Catalog>(llm::Catalog::BuiltIn());
+  fabro::Result<std::shared_ptr<const llm::Catalog>> catalog_;
   std::mutex mutex_;
   std::shared_ptr<const llm::Script> script_;
 };

@@ -1,6 +1,9 @@
 #include "spec_settings.h"
 
+#include <cstdlib>
 #include <utility>
+
+#include "fabro/secrets/vault.h"
 
 namespace fabro::cli {
 namespace {
@@ -87,7 +90,12 @@ config::Lookup ReferencesIn(const config::Credentials& credentials) {
   return [credentials](
              const config::Reference& reference) -> fabro::Result<std::optional<std::string>> {
     if (reference.kind == config::Reference::Kind::kEnv) return credentials.Find(reference.name);
-    return std::optional<std::string>();
+    const char* home = std::getenv("HOME");
+    if (home == nullptr) return std::optional<std::string>();
+    const std::optional<secrets::Secret> kept =
+        TRY(secrets::Vault::OfHome(home).Get(reference.name));
+    if (!kept.has_value()) return std::optional<std::string>();
+    return std::optional<std::string>(kept->Reveal());
   };
 }
 
