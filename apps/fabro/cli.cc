@@ -232,6 +232,42 @@ void AddSetup(CLI::App& app, Command& chosen) {
   trust->add_flag("--remove", trusted->remove, "Agree no longer")->excludes(list);
 }
 
+void AddModels(CLI::App& app, Command& chosen) {
+  CLI::App* model = app.add_subcommand("model", "Language models: list, test");
+  model->require_subcommand(1);
+  const auto [list, listed] =
+      Add<ModelListOptions>(*model, chosen, "list", "What is known of models, and which have keys");
+  list->add_option("-p,--provider", listed->provider, "Of this provider");
+  list->add_flag("-q", listed->ids_only, "Ids only");
+  const auto [test, tested] = Add<ModelTestOptions>(
+      *model, chosen, "test", "Call a model, or the default one of each provider with a key");
+  test->add_option("-m,--model", tested->model, "This model, by id or alias");
+  test->add_option("-p,--provider", tested->provider, "Of this provider");
+  test->add_flag("--deep", tested->deep, "Call a tool too");
+  CLI::App* provider = app.add_subcommand("provider", "Providers of models: login");
+  provider->require_subcommand(1);
+  const auto [login, key] =
+      Add<ProviderLoginOptions>(*provider, chosen, "login", "Keep the key of a provider");
+  login->add_option("--provider", key->provider, "anthropic, openai, gemini, …")->required();
+  login->add_flag("--api-key-stdin", key->from_stdin, "Read the key from standard input");
+}
+
+void AddSecrets(CLI::App& app, Command& chosen) {
+  CLI::App* secret = app.add_subcommand("secret", "Secrets of the vault: list, set, rm");
+  secret->require_subcommand(1);
+  (void)Add<SecretListOptions>(*secret, chosen, "list", "Names, never values");
+  const auto [set, kept] = Add<SecretSetOptions>(*secret, chosen, "set", "Keep a secret");
+  set->add_option("key", kept->name, "Its name: letters, digits and _")->required();
+  CLI::Option* value =
+      set->add_option("value", kept->value, "Its value; better given by --value-stdin");
+  set->add_flag("--value-stdin", kept->from_stdin, "Read the value from standard input")
+      ->excludes(value);
+  set->add_option("--type", kept->type, "A word of yours: token, credential");
+  set->add_option("--description", kept->description, "What it is for");
+  const auto [rm, removed] = Add<SecretRmOptions>(*secret, chosen, "rm", "Remove a secret");
+  rm->add_option("key", removed->name, "Its name")->required();
+}
+
 void AddRest(CLI::App& app, Command& chosen) {
   (void)Add<VersionOptions>(app, chosen, "version", "Print the version");
   const auto [completion, completed] =
@@ -260,6 +296,8 @@ void Describe(CLI::App& app, GlobalOptions& global, Command& chosen) {
   AddLooking(app, chosen);
   AddHistory(app, chosen);
   AddSetup(app, chosen);
+  AddModels(app, chosen);
+  AddSecrets(app, chosen);
   AddRest(app, chosen);
 }
 

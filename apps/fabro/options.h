@@ -152,6 +152,36 @@ struct TrustOptions {
   bool remove = false;
 };
 
+struct ModelListOptions {
+  std::string provider;
+  bool ids_only = false;
+};
+
+struct ModelTestOptions {
+  std::string model;
+  std::string provider;
+  bool deep = false;
+};
+
+struct ProviderLoginOptions {
+  std::string provider;
+  bool from_stdin = false;
+};
+
+struct SecretListOptions {};
+
+struct SecretSetOptions {
+  std::string name;
+  std::string value;  // Empty: from standard input or the terminal.
+  std::string type;
+  std::string description;
+  bool from_stdin = false;
+};
+
+struct SecretRmOptions {
+  std::string name;
+};
+
 struct VersionOptions {};
 
 struct CompletionOptions {
@@ -170,7 +200,9 @@ using Command =
                  WorkflowCreateOptions, AttachOptions, ResumeOptions, ValidateOptions, GraphOptions,
                  PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions, RmOptions,
                  ArtifactListOptions, ArtifactCopyOptions, SettingsOptions, TrustOptions,
-                 VersionOptions, CompletionOptions, WorkerOptions, ExecOptions>;
+                 ModelListOptions, ModelTestOptions, ProviderLoginOptions, SecretListOptions,
+                 SecretSetOptions, SecretRmOptions, VersionOptions, CompletionOptions,
+                 WorkerOptions, ExecOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -39,6 +39,12 @@ int Run(const ArtifactListOptions& options, const GlobalOptions& global, Console
 int Run(const ArtifactCopyOptions& options, const GlobalOptions& global, Console& console);
 int Run(const SettingsOptions& options, const GlobalOptions& global, Console& console);
 int Run(const TrustOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ModelListOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ModelTestOptions& options, const GlobalOptions& global, Console& console);
+int Run(const ProviderLoginOptions& options, const GlobalOptions& global, Console& console);
+int Run(const SecretListOptions& options, const GlobalOptions& global, Console& console);
+int Run(const SecretSetOptions& options, const GlobalOptions& global, Console& console);
+int Run(const SecretRmOptions& options, const GlobalOptions& global, Console& console);
 int Run(const VersionOptions& options, const GlobalOptions& global, Console& console);
 int Run(const CompletionOptions& options, const GlobalOptions& global, Console& console);
 int Run(const WorkerOptions& options, const GlobalOptions& global, Console& console);

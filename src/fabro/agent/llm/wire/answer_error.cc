@@ -152,10 +152,10 @@ ErrorKind Classify(int status, const Said& said) {
   }
 }
 
-std::string_view FixOf(ErrorKind kind) {
+std::string FixOf(ErrorKind kind, const std::string& provider) {
   switch (kind) {
     case ErrorKind::kAuthentication:
-      return "check the key: fabro provider login --provider NAME";
+      return "check the key: fabro provider login --provider " + provider;
     case ErrorKind::kAccessDenied:
       return "the key may not use this model; choose another one";
     case ErrorKind::kNotFound:
@@ -230,7 +230,7 @@ Error ErrorOfAnswer(const std::string& provider, int status, std::string_view bo
   message += status != 0 ? " answered " + std::to_string(status) : " reported an error";
   const std::string text = Tame(said.message, key);
   if (!text.empty()) message += ": " + text;
-  return CallFailure(kind, std::move(message), std::string(FixOf(kind)));
+  return CallFailure(kind, std::move(message), FixOf(kind, provider));
 }
 
 std::optional<std::chrono::milliseconds> RetryAfterOf(const http::Headers& headers,
