@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "model_options.h"
+
 #include "upkeep_options.h"
 
 namespace fabro::cli {
@@ -150,36 +152,6 @@ struct TrustOptions {
   std::string directory = ".";
   bool list = false;
   bool remove = false;
-};
-
-struct ModelListOptions {
-  std::string provider;
-  bool ids_only = false;
-};
-
-struct ModelTestOptions {
-  std::string model;
-  std::string provider;
-  bool deep = false;
-};
-
-struct ProviderLoginOptions {
-  std::string provider;
-  bool from_stdin = false;
-};
-
-struct SecretListOptions {};
-
-struct SecretSetOptions {
-  std::string name;
-  std::string value;  // Empty: from standard input or the terminal.
-  std::string type;
-  std::string description;
-  bool from_stdin = false;
-};
-
-struct SecretRmOptions {
-  std::string name;
 };
 
 struct VersionOptions {};
