@@ -11,7 +11,7 @@ def matches(path):
 
 
 def key_of(headers):
-    return headers.get("x-api-key")
+    return headers.get("x-api-key") or (headers.get("authorization") or "").removeprefix("Bearer ")
 
 
 def streams(request, path):
@@ -20,7 +20,7 @@ def streams(request, path):
 
 def check(request, headers):
     require("anthropic-version" in headers, "anthropic-version: header is required")
-    require("x-api-key" in headers, "x-api-key: header is required")
+    require(key_of(headers), "x-api-key: header is required")  # Or, from newer SDKs, a bearer.
     require(isinstance(request["max_tokens"], int) and request["max_tokens"] > 0, "max_tokens: must be positive")
     require(request["messages"], "messages: at least one message is required")
     marks, calls, last = 0, set(), None

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,10 +26,19 @@ Json ReduceEach(const Json& list, int depth) {
   return reduced;
 }
 
+// The names of Google's enumeration, "STRING".
+Json TypeName(const Json& type) {
+  std::string name = type.ToText();
+  for (char& c : name) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  }
+  return name;
+}
+
 // ["string", "null"] is a string that may be null.
 void SetType(const Json& types, Json& out) {
   if (types.Items() == nullptr) {
-    out.Set("type", types);
+    out.Set("type", TypeName(types));
     return;
   }
   Json options = Json::MakeArray();
@@ -36,7 +46,7 @@ void SetType(const Json& types, Json& out) {
     if (type == Json("null")) {
       out.Set("nullable", true);
     } else {
-      options.Push(Json::MakeObject().Set("type", type));
+      options.Push(Json::MakeObject().Set("type", TypeName(type)));
     }
   }
   if (options.Items()->size() == 1) {
