@@ -217,6 +217,12 @@ def stage_mcp(log, report):
         one(log, report, "MCP conformance", ["tests/conformance/mcp/run.py", "build/release/bin/mcp_conformance_client"])
 
 
+def stage_models(log, report):
+    """Our clients of models beside the providers' own SDKs (npm)."""
+    if build(log, report, "release", "models_ask"):
+        one(log, report, "model SDKs", ["python3", "-B", "tests/conformance/models/compare.py", "build/release/bin/models_ask"])
+
+
 def stage_tidy(log, report):
     if run(log, ["cmake", "--preset", "tidy"]):
         report.fail("configuring the preset tidy", tail(log))
@@ -351,7 +357,7 @@ def plan_of(mode, module, before):
             ("tsan", stage_tsan), ("vm", stage_vm), ("hello", stage_hello)]
     last = [("leftovers", stage_leftovers(before))]
     return {"test": test + last,
-            "check-all": test + [("vm-full", stage_vm_full), ("mcp", stage_mcp), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
+            "check-all": test + [("vm-full", stage_vm_full), ("mcp", stage_mcp), ("models", stage_models), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
             "soak": [("soak", stage_soak), ("fuzz-long", stage_fuzz(600))] + last,
             "bench": [("bench", stage_bench)] + last}[mode]
 
