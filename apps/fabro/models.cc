@@ -139,6 +139,11 @@ class Opener {
         script_, dry_run ? llm::Unscripted::kSimulated : llm::Unscripted::kOk);
     opened.id = wanted.model.empty() ? std::string(kScripted) : wanted.model;
     opened.provider = kScripted;
+    // A simulated model stands for the one that a real run would call.
+    if (const llm::ModelInfo* info = (*catalog_)->Find(opened.id); dry_run && info != nullptr) {
+      opened.id = info->id;
+      opened.provider = info->provider;
+    }
     return opened;
   }
 

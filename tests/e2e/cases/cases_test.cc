@@ -25,8 +25,6 @@ const std::map<std::string, std::string>& NotYet() {
       {"14-environment", "its providers and its merged form are another room's acceptance"},
       {"03-human-gate", "fabro run does not ask on its own input yet"},
       {"04-gate-closed", "fabro run does not ask on its own input yet"},
-      {"06-stylesheet", "a simulated model does not say what it stands for yet"},
-      {"11-parent", "stage.prompt is not written yet"},
       {"12-guardrail/read-write, approved on a terminal", "the harness has no terminal yet"},
       {"12-guardrail/read-write, terminal but auto-approve", "the harness has no terminal yet"},
   };

@@ -97,6 +97,7 @@ class Session {
   // A later stage may go on with another model. Between two Submits only.
   void UseModel(llm::Model& model) { model_ = &model; }
   SessionConfig& config() { return config_; }
+  const SessionConfig& config() const { return config_; }
   const History& history() const { return history_; }
   // Normalized paths that tools wrote or deleted, of this session and its children. Thread-safe.
   std::vector<std::string> Touched() const;

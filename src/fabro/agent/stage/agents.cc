@@ -343,6 +343,10 @@ Result<StageAnswer> StageAgents::Run(const StageRequest& request) {
   TRY(Furnish(*held, request, cancel.fd()));
   std::optional<StatusFile> before;
   if (request.sandbox != nullptr && !request.one_call) before = LookAtStatusFile(*request.sandbox);
+  if (request.event) {
+    const Json prompt = Json::MakeObject().Set("text", request.prompt);
+    TRY(request.event("stage.prompt", config_.redact ? Redacted(prompt, config_.redact) : prompt));
+  }
   std::mutex telling;
   auto answer = [&] {
     const AtWork at_work(*this, request.node, *held->session);
@@ -371,6 +375,10 @@ StageAnswer StageAgents::Conclude(const Answer& answer, const StageRequest& requ
   stage.model = answer.model;
   stage.provider = answer.provider;
   stage.usage = UsageOf(answer);
+  if (request.dry_run) {  // Whom a simulated answer stands for, not who simulated it.
+    stage.provider = session.config().provider;
+    stage.usage.Set("provider", stage.provider);
+  }
   stage.directives = FindDirectives(stage.text);
   if (request.sandbox != nullptr && !request.one_call) {
     stage.files_touched = Shortened(session.Touched(), request.sandbox->WorkingDirectory());

@@ -117,6 +117,9 @@ StageOutcome RunModelStage(agent::Agents& agents, agent::StageRequest request,
     if (!told.ok()) return StageOutcome::Failed(told.error().ToString());
   }
   outcome.usage = answer->usage;
+  if (!request.choice.reasoning_effort.empty()) {
+    outcome.usage.Set("reasoning_effort", request.choice.reasoning_effort);
+  }
   outcome.response = answer->text;
   outcome.files_touched = answer->files_touched;
   outcome.context_updates["last_stage"] = Json(task.node.id);
