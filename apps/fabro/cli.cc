@@ -145,6 +145,16 @@ void AddFollowing(CLI::App& app, Command& chosen) {
   resume->add_flag("-d,--detach", resumed->detach, "Print the run id and return");
   const auto [cancel, cancelled] = Add<CancelOptions>(app, chosen, "cancel", "Cancel a run");
   cancel->add_option("run", cancelled->run, "Run id, unique prefix, or workflow name")->required();
+  const auto [answer, answered] = Add<AnswerOptions>(
+      app, chosen, "answer", "Answer a question of a run; without VALUE it is asked here");
+  answer->add_option("run", answered->run, "Run id, unique prefix, or workflow name")->required();
+  answer->add_option("question", answered->question, "Its id; default: the one that is open");
+  CLI::Option* value =
+      answer->add_option("value", answered->value, "Key, number or label of an option, or text");
+  CLI::Option* key =
+      answer->add_option("--key", answered->key, "Key of an option")->excludes(value);
+  answer->add_option("--text", answered->text, "Free text")->excludes(value)->excludes(key);
+  answer->add_flag("--list", answered->list, "Print all questions of the run");
   AddOfRun<PauseOptions>(app, chosen, "pause", "Pause a run after its stage");
   AddOfRun<UnpauseOptions>(app, chosen, "unpause", "Go on with a paused run");
   const auto [wait, waited] =

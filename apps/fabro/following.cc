@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "asking.h"
 #include "drawing.h"
 #include "fabro/linux/unique_fd.h"
 #include "progress.h"
@@ -16,14 +17,16 @@
 namespace fabro::cli {
 namespace {
 
-// One descriptor that is readable on SIGINT or when the spinner wants its next frame.
+// One descriptor that is readable on a signal that ends us, when the picture wants its next frame,
+// or when somebody types.
 class Wakeups {
  public:
   static fabro::Result<Wakeups> Make(bool ticking) {
     Wakeups made;
     sigset_t interrupt;
     (void)::sigemptyset(&interrupt);
-    (void)::sigaddset(&interrupt, SIGINT);
+    // Not left to their default: the terminal must be as it was.
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) (void)::sigaddset(&interrupt, signal);
     if (::sigprocmask(SIG_BLOCK, &interrupt, nullptr) != 0) return SysFailure("sigprocmask");
     made.signals_ = UniqueFd(::signalfd(-1, &interrupt, SFD_CLOEXEC | SFD_NONBLOCK));
     made.all_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
@@ -43,14 +46,27 @@ class Wakeups {
 
   int fd() const { return all_.get(); }
 
-  // True when SIGINT was among what woke us.
-  bool Drain() {
+  // stdin among what wakes us, or not; a file that epoll cannot watch is left to the ticks.
+  void WatchInput(bool wanted) {
+    if (wanted == input_) return;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = STDIN_FILENO;
+    (void)::epoll_ctl(all_.get(), wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, STDIN_FILENO, &event);
+    input_ = wanted;
+  }
+
+  // The signal that was among what woke us; 0: none.
+  int Drain() {
     std::uint64_t ticks = 0;
     if (timer_) (void)!::read(timer_.get(), &ticks, sizeof ticks);
     signalfd_siginfo info{};
-    bool interrupted = false;
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info) interrupted = true;
-    return interrupted;
+    int signal = 0;
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+      // One that ends the command wins over one that may only cancel the run.
+      if (signal == 0 || signal == SIGINT) signal = static_cast<int>(info.ssi_signo);
+    }
+    return signal;
   }
 
  private:
@@ -65,6 +81,7 @@ class Wakeups {
   UniqueFd signals_;
   UniqueFd timer_;
   UniqueFd all_;
+  bool input_ = false;
 };
 
 // Gives true when the run is to be followed on, false to leave.
@@ -88,7 +105,9 @@ bool Interrupted(const runs::RunRef& run, OnInterrupt on_interrupt, bool first, 
 int FollowToEnd(const runs::RunRef& run, std::uint64_t after, OnInterrupt on_interrupt,
                 Console& console) {
   Progress progress(console);
-  fabro::Result<Wakeups> wakeups = Wakeups::Make(console.live());
+  Asker asker(run, on_interrupt == OnInterrupt::kCancelRun, console, progress);
+  fabro::Result<Wakeups> wakeups =
+      Wakeups::Make(console.live() || asker.mode() != Asker::Mode::kNone);
   if (!wakeups.ok()) return console.Fail(wakeups.error());
   bool first_interrupt = true;
   while (true) {
@@ -96,6 +115,7 @@ int FollowToEnd(const runs::RunRef& run, std::uint64_t after, OnInterrupt on_int
         runs::Follow(run, after, wakeups->fd(), [&](const model::Event& event) {
           after = event.seq;
           progress.Show(event);
+          asker.See(event);
           return true;
         });
     if (!end.ok()) {
@@ -103,14 +123,21 @@ int FollowToEnd(const runs::RunRef& run, std::uint64_t after, OnInterrupt on_int
       return console.Fail(end.error());
     }
     if (*end != runs::FollowEnd::kStopped) break;
-    if (!wakeups->Drain()) {
+    const int signal = wakeups->Drain();
+    if (signal == 0) {
+      asker.Turn();
+      wakeups->WatchInput(asker.wants_keys());
       progress.Tick();
       continue;
     }
+    asker.Leave();
     progress.Clear();
+    constexpr int kBySignal = 128;
+    if (signal != SIGINT) return kBySignal + signal;
     if (!Interrupted(run, on_interrupt, first_interrupt, console)) return kInterrupted;
     first_interrupt = false;
   }
+  asker.Leave();
   progress.Clear();
   const fabro::Result<runs::RunSummary> summary = runs::Inspect(run);
   if (!summary.ok()) return console.Fail(summary.error());

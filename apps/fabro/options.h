@@ -167,14 +167,14 @@ struct WorkerOptions {
 
 using Command =
     std::variant<std::monostate, RunOptions, CreateOptions, StartOptions, PreflightOptions,
-                 PauseOptions, UnpauseOptions, TimelineOptions, DiffOptions, DumpOptions,
-                 ArchiveOptions, RepairOptions, PruneOptions, DoctorOptions, WorkflowListOptions,
-                 WorkflowCreateOptions, AttachOptions, ResumeOptions, ValidateOptions, GraphOptions,
-                 PsOptions, LogsOptions, InspectOptions, CancelOptions, WaitOptions, RmOptions,
-                 ArtifactListOptions, ArtifactCopyOptions, SettingsOptions, TrustOptions,
-                 ModelListOptions, ModelTestOptions, ProviderLoginOptions, SecretListOptions,
-                 SecretSetOptions, SecretRmOptions, VersionOptions, CompletionOptions,
-                 WorkerOptions, ExecOptions>;
+                 PauseOptions, UnpauseOptions, AnswerOptions, TimelineOptions, DiffOptions,
+                 DumpOptions, ArchiveOptions, RepairOptions, PruneOptions, DoctorOptions,
+                 WorkflowListOptions, WorkflowCreateOptions, AttachOptions, ResumeOptions,
+                 ValidateOptions, GraphOptions, PsOptions, LogsOptions, InspectOptions,
+                 CancelOptions, WaitOptions, RmOptions, ArtifactListOptions, ArtifactCopyOptions,
+                 SettingsOptions, TrustOptions, ModelListOptions, ModelTestOptions,
+                 ProviderLoginOptions, SecretListOptions, SecretSetOptions, SecretRmOptions,
+                 VersionOptions, CompletionOptions, WorkerOptions, ExecOptions>;
 
 struct CommandLine {
   GlobalOptions global;

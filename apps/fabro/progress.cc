@@ -1,7 +1,9 @@
 #include "progress.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "fabro/base/duration.h"
 
@@ -11,26 +13,49 @@ namespace {
 constexpr std::array<std::string_view, 10> kFrames = {"⠋", "⠙", "⠹", "⠸", "⠼",
                                                       "⠴", "⠦", "⠧", "⠇", "⠏"};
 
-// Text of a run may hold anything; a terminal gets no control characters from it.
-std::string Printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F) {
-      out += c;
-    } else if (!out.empty() && out.back() != ' ') {
-      out += ' ';
-    }
-  }
-  return out;
-}
-
 std::string Milliseconds(std::int64_t count) {
   return HumanDuration(std::chrono::milliseconds(count));
 }
 
+// "  1.2k tokens  $0.03"; nothing of what was not used.
+std::string Used(std::int64_t tokens, double cost_usd) {
+  std::array<char, 64> text{};
+  std::string used;
+  if (tokens >= 1000) {
+    (void)std::snprintf(text.data(), text.size(), "  %.1fk tokens",
+                        static_cast<double>(tokens) / 1000.0);
+    used += text.data();
+  } else if (tokens > 0) {
+    used += "  " + std::to_string(tokens) + " tokens";
+  }
+  if (cost_usd > 0) {
+    (void)std::snprintf(text.data(), text.size(), "  $%.2f", cost_usd);
+    used += text.data();
+  }
+  return used;
+}
+
+std::int64_t TokensOf(const model::Json& usage) {
+  return usage.IntAt("input_tokens") + usage.IntAt("output_tokens");
+}
+
+double CostOf(const model::Json& usage) {
+  const model::Json* cost = usage.Find("cost_usd");
+  if (cost == nullptr) return 0;
+  if (const double* real = cost->Double()) return *real;
+  const std::int64_t* whole = cost->Int();
+  return whole != nullptr ? static_cast<double>(*whole) : 0;
+}
+
+// "fan@1/2": how many walks lie around this one.
+std::size_t DepthOf(const model::Event& event) {
+  const std::string scope = event.properties.StringAt("scope");
+  if (scope.empty()) return 0;
+  return 1 + static_cast<std::size_t>(std::count(scope.begin(), scope.end(), '/'));
+}
+
 std::string LabelOf(const model::Event& event) {
-  const std::string label = Printable(event.node_label.empty() ? event.node_id : event.node_label);
+  const std::string label = Inert(event.node_label.empty() ? event.node_id : event.node_label);
   return event.stage_id.empty() ? label : label + " (" + event.stage_id + ")";
 }
 
@@ -59,11 +84,40 @@ void Progress::Line(const std::string& text) {
 void Progress::StageEnded(const model::Event& event) {
   active_.erase(event.stage_id);
   const std::string status = event.properties.StringAt("status");
-  std::string line = Mark(status) + " " + LabelOf(event) + "  " +
+  std::string line = std::string(DepthOf(event) * 2, ' ') + Mark(status) + " " + LabelOf(event) +
+                     "  " +
                      console_.Paint("2", Milliseconds(event.properties.IntAt("duration_ms")));
-  const std::string error = Printable(event.properties.StringAt("error"));
+  if (const model::Json* usage = event.properties.Find("usage")) {
+    line += Used(TokensOf(*usage), CostOf(*usage));
+  }
+  const std::string error = Inert(event.properties.StringAt("error"));
   if (status != "succeeded") line += "  " + status + (error.empty() ? "" : ": " + error);
   Line(line);
+}
+
+void Progress::OfAgent(const model::Event& event) {
+  const auto stage = active_.find(event.stage_id);
+  if (stage == active_.end()) return;
+  Active& shown = stage->second;
+  const model::Json& properties = event.properties;
+  if (event.name == "agent.tool.started") {
+    shown.doing = Inert(properties.StringAt("tool_name"));
+    if (const model::Json* arguments = properties.Find("arguments")) {
+      constexpr std::size_t kMost = 120;
+      const std::string text = Inert(arguments->ToText());
+      shown.doing += " " + FitWidth(text, kMost);
+    }
+    if (!console_.live() && console_.verbose()) Line("     " + shown.label + ": " + shown.doing);
+  } else if (event.name == "agent.tool.completed") {
+    shown.doing.clear();
+  } else if (event.name == "agent.message") {
+    if (const model::Json* usage = properties.Find("usage")) {
+      shown.tokens += TokensOf(*usage);
+      shown.cost_usd += CostOf(*usage);
+    }
+  } else if (event.name == "agent.llm.retry") {
+    shown.doing = "waits for the model";
+  }
 }
 
 void Progress::Show(const model::Event& event) {
@@ -73,7 +127,10 @@ void Progress::Show(const model::Event& event) {
   }
   const model::Json& properties = event.properties;
   if (event.name == "stage.started") {
-    active_[event.stage_id] = {LabelOf(event), std::chrono::steady_clock::now()};
+    active_[event.stage_id] = {.label = LabelOf(event),
+                               .depth = DepthOf(event),
+                               .since = std::chrono::steady_clock::now(),
+                               .doing = {}};
     if (!console_.live() && console_.verbose()) Line("     " + LabelOf(event) + " started");
     Tick();
   } else if (event.name == "stage.completed") {
@@ -86,10 +143,26 @@ void Progress::Show(const model::Event& event) {
          std::to_string(properties.IntAt("attempt")) + " of " +
          std::to_string(properties.IntAt("max_attempts")) + " in " +
          Milliseconds(properties.IntAt("delay_ms")));
+  } else if (event.name.starts_with("agent.")) {
+    OfAgent(event);
+  } else if (event.name == "interview.started") {
+    if (!console_.live()) Line("  ?  " + Inert(properties.StringAt("question")));
+    if (const auto stage = active_.find(event.stage_id); stage != active_.end()) {
+      stage->second.doing = "waits for an answer";
+    }
+  } else if (event.name == "interview.completed" || event.name == "interview.timeout") {
+    const model::Json* answer = properties.Find("answer");
+    const std::string label = answer != nullptr ? answer->StringAt("label") : "";
+    const std::string text = answer != nullptr ? answer->StringAt("text") : "";
+    const std::string by = properties.StringAt("by");
+    const bool late = event.name == "interview.timeout";
+    Line(Mark("") + " " + Inert(properties.StringAt("question")) + "  " +
+         (late ? "nobody answered in time" : Inert(label.empty() ? text : label)) +
+         (by.empty() ? "" : ", by " + Inert(by)));
   } else if (event.name == "run.notice") {
     const std::string level = properties.StringAt("level");
     if (level == "info" && !console_.verbose()) return;
-    Line(console_.Paint("33", level + ": ") + Printable(properties.StringAt("message")) + " [" +
+    Line(console_.Paint("33", level + ": ") + Inert(properties.StringAt("message")) + " [" +
          properties.StringAt("code") + "]");
   } else if (event.name == "sandbox.ready" || event.name == "sandbox.initialized") {
     if (event.name == "sandbox.ready" || console_.verbose()) {
@@ -98,33 +171,42 @@ void Progress::Show(const model::Event& event) {
     }
   } else if (event.name == "sandbox.failed") {
     Line(Mark("failed") + " sandbox " + properties.StringAt("provider") + ": " +
-         Printable(properties.StringAt("error")));
+         Inert(properties.StringAt("error")));
   } else if (console_.verbose() && event.name == "edge.selected") {
     Line("     " + properties.StringAt("from_node") + " -> " + properties.StringAt("to_node") +
          " (" + properties.StringAt("reason") + ")");
   }
 }
 
-void Progress::Tick() {
-  if (!console_.live() || active_.empty()) return;
-  const auto& [stage, shown] = *active_.begin();
-  const auto elapsed =
-      std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - shown.since);
-  std::string text = shown.label + "  " + std::to_string(elapsed.count()) + "s";
-  if (active_.size() > 1) text += "  and " + std::to_string(active_.size() - 1) + " more";
-  const std::size_t width = console_.columns() > 4 ? console_.columns() - 3 : 1;
-  if (text.size() > width) text.resize(width);
-  frame_ = static_cast<unsigned>((frame_ + 1) % kFrames.size());
-  (void)std::fprintf(stderr, "\r\x1b[K%s %s", std::string(kFrames[frame_]).c_str(), text.c_str());
-  (void)std::fflush(stderr);
-  drawn_ = true;
+void Progress::SetPrompt(std::vector<LiveLine> lines) {
+  prompt_ = std::move(lines);
+  Draw();
 }
 
-void Progress::Clear() {
-  if (!drawn_) return;
-  (void)std::fputs("\r\x1b[K", stderr);
-  drawn_ = false;
+void Progress::Draw() {
+  if (!console_.live()) return;
+  std::vector<LiveLine> lines;
+  const std::string frame(kFrames[frame_]);
+  for (const auto& [stage, shown] : active_) {
+    const auto elapsed =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - shown.since);
+    std::string text = std::string(shown.depth * 2, ' ') + frame + " " + shown.label + "  " +
+                       std::to_string(elapsed.count()) + "s" + Used(shown.tokens, shown.cost_usd);
+    if (!shown.doing.empty()) text += "  " + shown.doing;
+    lines.push_back({std::move(text), ""});
+  }
+  lines.insert(lines.end(), prompt_.begin(), prompt_.end());
+  if (lines.empty()) return block_.Clear();
+  block_.Draw(lines);
 }
+
+void Progress::Tick() {
+  if (!console_.live() || (active_.empty() && prompt_.empty())) return;
+  frame_ = static_cast<unsigned>((frame_ + 1) % kFrames.size());
+  Draw();
+}
+
+void Progress::Clear() { block_.Clear(); }
 
 void Summarize(const runs::RunSummary& run, Console& console) {
   const std::string id = run.ref.id.value();
@@ -135,7 +217,7 @@ void Summarize(const runs::RunSummary& run, Console& console) {
   console.Say("");
   console.Say(head + " " + run.workflow + " in " + Milliseconds(run.duration_ms) + ", " +
               std::to_string(run.stages.size()) + " stages");
-  if (!run.error.empty()) console.Say("  why        " + Printable(run.error));
+  if (!run.error.empty()) console.Say("  why        " + Inert(run.error));
   console.Say("  run        " + id);
   console.Say("  directory  " + run.ref.dir);
   console.Say("  events     fabro logs " + id);

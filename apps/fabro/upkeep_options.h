@@ -33,6 +33,15 @@ struct ArchiveOptions {
   bool take_out = false;
 };
 
+struct AnswerOptions {
+  std::string run;
+  std::string question;
+  std::string value;
+  std::string key;
+  std::string text;
+  bool list = false;
+};
+
 struct RepairOptions {};
 
 struct PruneOptions {

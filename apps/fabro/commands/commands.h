@@ -14,6 +14,7 @@ int Run(const ExecOptions& options, const GlobalOptions& global, Console& consol
 int Run(const CreateOptions& options, const GlobalOptions& global, Console& console);
 int Run(const StartOptions& options, const GlobalOptions& global, Console& console);
 int Run(const PreflightOptions& options, const GlobalOptions& global, Console& console);
+int Run(const AnswerOptions& options, const GlobalOptions& global, Console& console);
 int Run(const PauseOptions& options, const GlobalOptions& global, Console& console);
 int Run(const UnpauseOptions& options, const GlobalOptions& global, Console& console);
 int Run(const TimelineOptions& options, const GlobalOptions& global, Console& console);

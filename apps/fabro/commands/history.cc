@@ -131,6 +131,13 @@ fabro::Result<std::string> DiffOf(const runs::RunRef& run, const DiffOptions& op
 
 }  // namespace
 
+fabro::Result<std::string> LastStageDiff(const runs::RunRef& run) {
+  const std::vector<TimelinePoint> timeline = TRY(runs::Timeline(run));
+  DiffOptions options;
+  if (!timeline.empty()) options.node = "@" + std::to_string(timeline.back().ordinal);
+  return DiffOf(run, options);
+}
+
 int Run(const TimelineOptions& options, const GlobalOptions& global, Console& console) {
   return ForkOrRewind(options, global, console);
 }

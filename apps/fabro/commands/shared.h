@@ -15,4 +15,7 @@ fabro::Result<runs::RunRef> FindRun(const GlobalOptions& global, const std::stri
 // Removes a run with its sandbox and its worktree: none of them may outlive it.
 Status RemoveRun(const runs::RunRef& run, bool force);
 
+// What the stage that completed last changed, as a patch. kFailedPrecondition "no_checkpoints".
+fabro::Result<std::string> LastStageDiff(const runs::RunRef& run);
+
 }  // namespace fabro::cli
