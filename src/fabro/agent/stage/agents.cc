@@ -10,6 +10,7 @@
 #include "fabro/agent/prompt/system_prompt.h"
 #include "fabro/agent/stage/cancel.h"
 #include "fabro/agent/stage/no_sandbox.h"
+#include "fabro/agent/stage/redacted.h"
 #include "fabro/agent/stage/subagents.h"
 #include "fabro/agent/web/web_tools.h"
 
@@ -43,26 +44,6 @@ std::optional<StatusFile> LookAtStatusFile(provider::Sandbox& sandbox) {
 }
 
 // --- Events --------------------------------------------------------------------------------------
-
-// NOLINTNEXTLINE(misc-no-recursion): the depth is that of parsed JSON, at most 256.
-Json Redacted(const Json& value, const std::function<std::string(std::string)>& redact) {
-  if (const std::string* text = value.String()) return redact(*text);
-  if (const Json::Array* items = value.Items()) {
-    Json::Array list;
-    list.reserve(items->size());
-    for (const Json& item : *items) list.push_back(Redacted(item, redact));
-    return list;
-  }
-  if (const Json::Object* members = value.Members()) {
-    Json::Object object;
-    object.reserve(members->size());
-    for (const auto& [name, member] : *members) {
-      object.emplace_back(name, Redacted(member, redact));
-    }
-    return object;
-  }
-  return value;
-}
 
 Json UsageOf(const Answer& answer) {
   Json usage;
