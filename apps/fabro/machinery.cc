@@ -12,6 +12,7 @@
 #include "fabro/store/run_lock.h"
 #include "host_gate.h"
 #include "models.h"
+#include "redact.h"
 #include "spec_settings.h"
 #include "workflow_source.h"
 
@@ -141,6 +142,7 @@ fabro::Result<std::unique_ptr<agent::Agents>> OpenAgents(const runs::RunSpec& sp
       TRY(AgentsConfigOf(spec.settings, SetupOf(spec.settings, spec.source_directory),
                          CredentialsOf(spec.source_directory)));
   const ResolvedEnvironment environment = TRY(environment::FromJson(spec.environment_settings));
+  config.redact = RedactorOf(spec.settings, CredentialsOf(spec.source_directory), environment.env);
   if (environment::HasEgress(environment)) {
     auto policy = TRY(environment::EgressOf(environment));
     config.admit = AdmitBy(std::move(policy));

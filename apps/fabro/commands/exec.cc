@@ -10,6 +10,7 @@
 
 #include "../agent_view.h"
 #include "../models.h"
+#include "../redact.h"
 #include "../spec_settings.h"
 #include "../trust_question.h"
 #include "../workflow_source.h"
@@ -73,6 +74,7 @@ fabro::Result<Setting> Load(const ExecOptions& options) {
   }
   setting.agents = TRY(AgentsConfigOf(json, setting.models, CredentialsOf(".")));
   setting.agents.level = *level;
+  setting.agents.redact = RedactorOf(json, CredentialsOf("."), {});
   return setting;
 }
 
