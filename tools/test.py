@@ -223,6 +223,13 @@ def stage_models(log, report):
         one(log, report, "model SDKs", ["python3", "-B", "tests/conformance/models/compare.py", "build/release/bin/models_ask"])
 
 
+def stage_kills(log, report):
+    """The worker of every example, killed at every event and resumed."""
+    if build(log, report, "release", "fabro_cases_test"):
+        one(log, report, "kills", ["build/release/bin/fabro_cases_test", "--gtest_filter=*KillTest*"],
+            env=dict(os.environ, FABRO_KILL_EVERYWHERE="1"))
+
+
 def stage_tidy(log, report):
     if run(log, ["cmake", "--preset", "tidy"]):
         report.fail("configuring the preset tidy", tail(log))
@@ -357,7 +364,7 @@ def plan_of(mode, module, before):
             ("tsan", stage_tsan), ("vm", stage_vm), ("hello", stage_hello)]
     last = [("leftovers", stage_leftovers(before))]
     return {"test": test + last,
-            "check-all": test + [("vm-full", stage_vm_full), ("mcp", stage_mcp), ("models", stage_models), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
+            "check-all": test + [("vm-full", stage_vm_full), ("mcp", stage_mcp), ("models", stage_models), ("kills", stage_kills), ("tidy", stage_tidy), ("fuzz", stage_fuzz(30))] + last,
             "soak": [("soak", stage_soak), ("fuzz-long", stage_fuzz(600))] + last,
             "bench": [("bench", stage_bench)] + last}[mode]
 
