@@ -10,6 +10,15 @@ namespace {
 struct Words {
   std::string commands;                           // Of the first level.
   std::map<std::string, std::string> options_of;  // "artifact cp" -> "--node --tree".
+
+  // What may follow a command: its own commands, then its options.
+  std::string After(const std::string& name) const {
+    std::string all;
+    for (const auto& [known, options] : options_of) {
+      if (known.starts_with(name + " ")) all += known.substr(name.size() + 1) + " ";
+    }
+    return all + options_of.at(name);
+  }
 };
 
 Words Collect() {
@@ -29,11 +38,16 @@ std::string Bash(const Words& words) {
   out << "# bash completion for fabro; source it, or put it into /etc/bash_completion.d\n"
          "_fabro() {\n  local cur=${COMP_WORDS[COMP_CWORD]} words\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then words=\""
-      << words.commands << "\"\n  else case \"${COMP_WORDS[1]}\" in\n";
+      << words.commands << "\"\n  else case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n";
   for (const auto& [name, options] : words.options_of) {
+    if (name.find(' ') != std::string::npos) {
+      out << "    \"" << name << "\") words=\"" << options << "\" ;;\n";
+    }
+  }
+  for (const auto& [name, options] : words.options_of) {
+    (void)options;
     if (name.find(' ') == std::string::npos) {
-      const std::string extra = name == "artifact" ? "list cp " : "";
-      out << "    " << name << ") words=\"" << extra << options << "\" ;;\n";
+      out << "    \"" << name << " \"*) words=\"" << words.After(name) << "\" ;;\n";
     }
   }
   out << "  esac; fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
@@ -48,9 +62,9 @@ std::string Zsh(const Words& words) {
   out << "#compdef fabro\n_fabro() {\n  if (( CURRENT == 2 )); then compadd -- " << words.commands
       << "; return; fi\n  case $words[2] in\n";
   for (const auto& [name, options] : words.options_of) {
+    (void)options;
     if (name.find(' ') == std::string::npos) {
-      out << "    " << name << ") compadd -- " << (name == "artifact" ? "list cp " : "") << options
-          << " ;;\n";
+      out << "    " << name << ") compadd -- " << words.After(name) << " ;;\n";
     }
   }
   out << "  esac\n  _files\n}\n_fabro \"$@\"";
@@ -61,7 +75,12 @@ std::string Fish(const Words& words) {
   std::ostringstream out;
   out << "complete -c fabro -n __fish_use_subcommand -f -a '" << words.commands << "'";
   for (const auto& [name, options] : words.options_of) {
-    if (name.find(' ') != std::string::npos) continue;
+    const std::size_t blank = name.find(' ');
+    if (blank != std::string::npos) {
+      out << "\ncomplete -c fabro -n '__fish_seen_subcommand_from " << name.substr(0, blank)
+          << "' -f -a " << name.substr(blank + 1);
+      continue;
+    }
     std::istringstream each(options);
     for (std::string option; each >> option;) {
       out << "\ncomplete -c fabro -n '__fish_seen_subcommand_from " << name << "' -l "

@@ -33,6 +33,19 @@ TEST_F(FabroTest, CompletionScriptsAreValidShell) {
             "_fabro; echo ${COMPREPLY[@]} | grep -q resume")
           .code,
       0);
+  EXPECT_EQ(Shell("source ./completion && COMP_WORDS=(fabro system p); COMP_CWORD=2; _fabro; "
+                  "echo ${COMPREPLY[@]}")
+                .out,
+            "prune\n");
+  EXPECT_EQ(Shell("source ./completion && COMP_WORDS=(fabro system prune --old); COMP_CWORD=3; "
+                  "_fabro; echo ${COMPREPLY[@]}")
+                .out,
+            "--older-than\n");
+  for (const char* command : {"answer", "doctor", "fork", "settings", "trust", "workflow"}) {
+    for (const char* shell : {"bash", "zsh", "fish"}) {
+      EXPECT_TRUE(Has(Fabro({"completion", shell}).out, command)) << shell << " " << command;
+    }
+  }
   EXPECT_TRUE(Has(Fabro({"completion", "zsh"}).out, "#compdef fabro"));
   EXPECT_TRUE(Has(Fabro({"completion", "fish"}).out, "complete -c fabro"));
 }

@@ -91,15 +91,15 @@ TEST_F(GatesTest, AKeyOnATerminalAnswers) {
 }
 
 TEST_F(GatesTest, ArrowsAndEnterAnswerAlsoAfterAResize) {
-  const Output run = Pty("Approve=>RESIZE;;Ship=>\\x1b[B;;❯ R=>\\r",
-                         "run gate.fabro --environment local");
+  const Output run =
+      Pty("Approve=>RESIZE;;Ship=>\\x1b[B;;❯ R=>\\r", "run gate.fabro --environment local");
   EXPECT_EQ(run.code, 0) << run.out << run.err;
   EXPECT_TRUE(There("held")) << run.out;
 }
 
 TEST_F(GatesTest, FreeTextIsTypedInPlace) {
-  const Output run =
-      Pty("another answer=>2;;Esc goes back=>do it\\x7ft!\\r", "run free.fabro --environment local");
+  const Output run = Pty("another answer=>2;;Esc goes back=>do it\\x7ft!\\r",
+                         "run free.fabro --environment local");
   EXPECT_EQ(run.code, 0) << run.out << run.err;
   EXPECT_TRUE(There("b")) << run.out;
   EXPECT_TRUE(Has(Fabro({"answer", "free", "--list", "--json"}).out, "\"text\":\"do it!\""))
@@ -128,15 +128,15 @@ TEST_F(GatesTest, AnAnswerFromElsewhereClosesTheQuestionHere) {
   const Output attached =
       Shell("(python3 typist.py 'never=>x' attach " + id + " > seen.txt) & " +
             "until grep -aq Approve seen.txt; do read -t 0.05 <> <(:) || true; done; "
-            "$FABRO answer " + id + " approve; wait");
+            "$FABRO answer " +
+            id + " approve; wait");
   EXPECT_EQ(attached.code, 0) << attached.err;
   EXPECT_TRUE(There("shipped"));
   EXPECT_TRUE(Has(Shell("cat seen.txt").out, "[A] Approve, by ")) << Shell("cat seen.txt").out;
 }
 
 TEST_F(GatesTest, ThePipesLinesAnswerOneQuestionEach) {
-  const Output run =
-      Shell("printf 'maybe\\nR\\n' | $FABRO run gate.fabro --environment local");
+  const Output run = Shell("printf 'maybe\\nR\\n' | $FABRO run gate.fabro --environment local");
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_TRUE(There("held"));
   EXPECT_TRUE(Has(run.err, "  1  A  [A] Approve\n")) << run.err;
@@ -181,8 +181,9 @@ TEST_F(GatesTest, OfTwoAnswersAtOnceOneCounts) {
 TEST_F(GatesTest, AnAnswerFromAPipeAndOneWithoutAWorker) {
   const std::string id = Waiting();
   ASSERT_EQ(::kill(WorkerOf(id), SIGKILL), 0);
-  const Output answer = Shell("until ! $FABRO inspect " + id + " | grep -q '\"live\":true'; do :; " +
-                              "done; echo approve | $FABRO answer " + id);
+  const Output answer =
+      Shell("until ! $FABRO inspect " + id + " | grep -q '\"live\":true'; do :; " +
+            "done; echo approve | $FABRO answer " + id);
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(Fabro({"resume", id}).code, 0);
   EXPECT_TRUE(There("shipped"));
