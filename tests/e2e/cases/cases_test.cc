@@ -23,8 +23,6 @@ using model::Json;
 const std::map<std::string, std::string>& NotYet() {
   static const std::map<std::string, std::string> cases{
       {"14-environment", "its providers and its merged form are another room's acceptance"},
-      {"03-human-gate", "fabro run does not ask on its own input yet"},
-      {"04-gate-closed", "fabro run does not ask on its own input yet"},
       {"12-guardrail/read-write, approved on a terminal", "the harness has no terminal yet"},
       {"12-guardrail/read-write, terminal but auto-approve", "the harness has no terminal yet"},
   };
