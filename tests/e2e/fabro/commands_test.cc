@@ -126,15 +126,15 @@ TEST_F(FabroTest, BadWorkflowFilesAreRefusedWithTheReason) {
   Write("lost.fabro",
         "digraph G { start [shape=Mdiamond] exit [shape=Msquare] "
         "lost [shape=parallelogram, script=\"x\"] start -> exit }");
-  Write("agent.fabro",
-        "digraph G { start [shape=Mdiamond] exit [shape=Msquare] a [prompt=\"x\"] start -> a -> "
+  Write("type.fabro",
+        "digraph G { start [shape=Mdiamond] exit [shape=Msquare] a [type=\"wasm\"] start -> a -> "
         "exit }");
   Write("input.fabro", Chain({{"one", "echo {{ inputs.nowhere }}"}}));
   ASSERT_EQ(Shell("head -c 52428800 /dev/zero > huge.fabro").code, 0);
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"empty", "parse_error"},       {"binary", "parse_error"},       {"open", "parse_error"},
-      {"nostart", "start_node"},      {"exits", "terminal_node"},      {"lost", "reachability"},
-      {"agent", "not supported yet"}, {"input", "template_undefined"}, {"huge", "MiB"},
+      {"empty", "parse_error"},    {"binary", "parse_error"},       {"open", "parse_error"},
+      {"nostart", "start_node"},   {"exits", "terminal_node"},      {"lost", "reachability"},
+      {"type", "type_known"},      {"input", "template_undefined"}, {"huge", "MiB"},
       {"missing", "missing.fabro"}};
   for (const auto& [name, word] : cases) {
     const Output run = Fabro({"run", name + ".fabro", "--environment", "local"});

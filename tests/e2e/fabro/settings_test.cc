@@ -152,8 +152,7 @@ TEST_F(SettingsTest, ABudgetOnTheCommandLineIsChecked) {
   const Output bad = Fabro({"run", "flow.fabro", "--environment", "local", "--budget", "tokns=1"});
   EXPECT_EQ(bad.code, 2);
   EXPECT_TRUE(Has(bad.err, "'tokns=1' is no budget")) << bad.err;
-  EXPECT_EQ(
-      Fabro({"run", "flow.fabro", "--environment", "local", "--budget", "wall=1h", "-d"}).code, 0);
+  EXPECT_EQ(Fabro({"run", "flow.fabro", "--environment", "local", "--budget", "wall=1h"}).code, 0);
 }
 
 TEST_F(SettingsTest, HooksAreRefusedAsLongAsNothingRunsThem) {
