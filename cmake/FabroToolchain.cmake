@@ -38,8 +38,8 @@ if(FABRO_SANITIZE)
   target_compile_options(fabro_sanitize INTERFACE -fsanitize=${FABRO_SANITIZE}
                          -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(fabro_sanitize INTERFACE -fsanitize=${FABRO_SANITIZE})
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # Instrumented code confuses that warning (gcc(1), -fsanitize); the release build has it.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND FABRO_SANITIZE STREQUAL "thread")
+    # Optimised and instrumented code confuses that warning (gcc(1), -fsanitize); the release build has it.
     target_compile_options(fabro_sanitize INTERFACE -Wno-maybe-uninitialized)
   endif()
 endif()
