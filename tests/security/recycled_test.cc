@@ -32,20 +32,24 @@ class Recycled : public ::testing::TestWithParam<Level> {
     auto jailer = Spawn(request);
     ASSERT_TRUE(jailer.ok()) << jailer.error().ToString();
     jailer_.emplace(*std::move(jailer));
+    ASSERT_TRUE(Connect().ok());  // Before that a SIGTERM is no orderly end.
   }
   void TearDown() override {
     ASSERT_TRUE(jailer_->Kill(SIGTERM).ok());
     EXPECT_EQ(*jailer_->Wait(), (ExitStatus{ExitStatus::Kind::kExited, 0}));
   }
-  Result<jail::Jail> Make(const model::SandboxSpec& spec) {
+  Result<UniqueFd> Connect() {
     const auto limit = Patience();
     for (;;) {
       auto connection = ConnectUnix(dir_->path() + "/jailer.sock", SocketType::kSeqPacket);
-      if (connection) return jail::Jail::Create(jail::Jailer::Adopt(*std::move(connection)), spec);
-      if (std::chrono::steady_clock::now() > *limit) return connection.error();
+      if (connection || std::chrono::steady_clock::now() > *limit) return connection;
       (void)PollOne(jailer_->pidfd(), POLLIN,
                     std::chrono::steady_clock::now() + std::chrono::milliseconds(5));
     }
+  }
+  Result<jail::Jail> Make(const model::SandboxSpec& spec) {
+    UniqueFd connection = TRY(Connect());
+    return jail::Jail::Create(jail::Jailer::Adopt(std::move(connection)), spec);
   }
   static model::SandboxSpec Spec() { return Sandbox::SpecOf(GetParam()); }
   // Level medium with network none is sealed as high is.
